@@ -1,0 +1,67 @@
+"""What every test gets: a home of its own, nothing from the machine's settings; and in CI a skip is a failure."""
+
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run and no deadline: a slow machine is not a defect.
+settings.register_profile("slipway", deadline=None, derandomize=True)
+settings.load_profile("slipway")
+
+# What the developer may say to the tests; every other SLIPWAY_* is a setting of the machine and taken away.
+SAID_TO_TESTS = ("SLIPWAY_TEST_VCENTER", "SLIPWAY_TOOLS")
+# Variables that change what a program prints.
+OUTPUT = ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
+XDG = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of all homes; the environment that fixtures of wider scope than a test see is its first."""
+    folder = tmp_path_factory.mktemp("homes")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name in OUTPUT or (name.startswith("SLIPWAY_") and name not in SAID_TO_TESTS):
+                patch.delenv(name)
+        move_home(patch, folder)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def home(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME and the XDG folders of this test alone, empty at its start."""
+    return move_home(monkeypatch, homes)
+
+
+def move_home(patch: pytest.MonkeyPatch, homes: Path) -> Path:
+    home = Path(tempfile.mkdtemp(dir=homes))
+    patch.setenv("HOME", str(home))
+    for name in XDG:
+        patch.setenv(name, str(home / name.lower()))
+    return home
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fail_skip_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    fail_skip_in_ci(report)
+    return report
+
+
+def fail_skip_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """In CI everything that a test needs is installed (make system-deps), so a skip hides a defect."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"a skip is a failure in CI: {reason}"
