@@ -1,0 +1,50 @@
+"""The audit trail: who changed what, and when by the database's clock. Never a secret's value."""
+
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from storage.models import audit
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `who` is user@host of the operating system, `on` the object's kind and name."""
+
+    id: int
+    at: datetime
+    who: str
+    action: str
+    on: str
+    detail: str
+
+
+def record(store: Store, action: str, on: str, detail: str = "") -> None:
+    """Write one entry in a transaction of its own."""
+    with store.begin() as tx:
+        write(store, tx, action, on, detail)
+
+
+def write(store: Store, tx: Connection, action: str, on: str, detail: str = "") -> None:
+    """Write one entry in the transaction of the change itself."""
+    tx.execute(insert(audit).values(at=store.now(tx), who=_who(), action=action, on=on, detail=detail))
+
+
+def listing(store: Store, limit: int = 100) -> list[Entry]:
+    """The newest entries, newest first."""
+    with store.read() as tx:
+        rows = tx.execute(select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings()
+        return [Entry(**row) for row in rows]
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,25 @@
+"""Alembic migrations of the store; loaded only when the schema differs."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from storage.models import SCHEMA
+
+
+def upgrade(tx: Connection) -> None:
+    """Bring the schema to the one of this code, inside the transaction `tx`."""
+    config = Config()
+    # '%' would be read as an interpolation of the configuration parser.
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = tx
+    command.upgrade(config, SCHEMA)
+
+
+def version(tx: Connection) -> str:
+    """The schema's revision, empty for a store without tables."""
+    return MigrationContext.configure(tx).get_current_revision() or ""

@@ -1,0 +1,90 @@
+"""Where things are on this machine, and which source each value comes from: flag, environment, config.toml or default."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import PlatformDirs
+
+from storage.errors import BadInput
+from storage.nearest import suggestion
+
+_DIRS = PlatformDirs("slipway", appauthor=False)
+
+KNOWN = ("store", "key")
+"""Keys of config.toml; each has its environment variable `SLIPWAY_<KEY>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """A value of this machine and where it was found: `flag`, an environment variable, config.toml's path or `default`."""
+
+    value: str
+    source: str
+
+
+def config_file() -> Path:
+    """`config.toml` in the user's configuration directory."""
+    return Path(_DIRS.user_config_dir) / "config.toml"
+
+
+def data_dir() -> Path:
+    """Store and key."""
+    return Path(_DIRS.user_data_dir)
+
+
+def state_dir() -> Path:
+    """Logs."""
+    return Path(_DIRS.user_state_dir)
+
+
+def log_file() -> Path:
+    """The log of every Slipway process of this user."""
+    return state_dir() / "slipway.log"
+
+
+def store(flag: str | None = None) -> Sourced:
+    """The store: path of an SQLite file or a SQLAlchemy URL."""
+    return _sourced("store", flag, str(data_dir() / "slipway.db"))
+
+
+def key() -> Sourced:
+    """Where the store's key is kept: `file` (beside the store) or `keyring` (of the operating system, opt-in)."""
+    found = _sourced("key", None, "file")
+    if found.value not in ("file", "keyring"):
+        raise BadInput("unusable key", on=f'"{found.value}" of {found.source}', fix='set it to "file" or "keyring"')
+    return found
+
+
+def _sourced(name: str, flag: str | None, default: str) -> Sourced:
+    variable = f"SLIPWAY_{name.upper()}"
+    if flag:
+        return Sourced(flag, "flag")
+    if os.environ.get(variable):
+        return Sourced(os.environ[variable], variable)
+    configured = _config()
+    if name in configured:
+        return Sourced(configured[name], str(config_file()))
+    return Sourced(default, "default")
+
+
+def _config() -> dict[str, str]:
+    """config.toml's keys. Raises BadInput naming the file for bad TOML, an unknown key or a value that is no text."""
+    path = config_file()
+    try:
+        with path.open("rb") as file:
+            found = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise BadInput("cannot read", on=str(path), why=error.strerror or str(error), fix="make it readable") from error
+    except ValueError as error:
+        raise BadInput("cannot read", on=str(path), why=str(error), fix="correct the file") from error
+    for name, value in found.items():
+        if name not in KNOWN:
+            fix = suggestion(name, KNOWN) or f"known are {', '.join(KNOWN)}"
+            raise BadInput("unknown key", on=f'"{name}" in {path}', fix=fix)
+        if not isinstance(value, str) or not value:
+            raise BadInput("unusable value", on=f'of "{name}" in {path}', why="it is not a text", fix="quote it")
+    return found
