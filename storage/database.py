@@ -60,7 +60,9 @@ def make_file(url: URL) -> None:
             path.chmod(0o600)
     except OSError as error:
         why = error.strerror or str(error)
-        raise Refused("cannot make the store", on=str(path), why=why, fix="give a writable place with --store") from error
+        raise Refused(
+            "cannot make the store", on=str(path), why=why, fix="give a writable place with --store"
+        ) from error
     except sqlite3.Error as error:
         raise Unreachable("cannot make the store", on=str(path), why=str(error), fix="check the disk") from error
 
@@ -97,9 +99,7 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(url, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
     # isolation_level None: sqlite3 begins nothing by itself, _begin does.
-    engine = create_engine(
-        url, hide_parameters=True, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS}
-    )
+    engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -104,8 +104,11 @@ class Keyring:
         from secretstorage.exceptions import SecretStorageException
 
         try:
-            with secretstorage.create_context() as context:
-                locked = secretstorage.Collection(context).is_locked()
+            connection = secretstorage.dbus_init()
+            try:
+                locked = secretstorage.Collection(connection).is_locked()
+            finally:
+                connection.close()
         except (SecretStorageException, OSError) as error:
             raise self._refusal(str(error)) from error
         if locked:

@@ -114,7 +114,10 @@ def _usable(name: str) -> str:
         raise BadInput("unusable setting name", on=f'"{name}"', fix="use letters, digits and _ without blanks")
     if name.startswith("_"):
         raise BadInput(
-            "cannot change setting", on=name, why="it is Slipway's own", fix="claims are cleared with: slipway lock clear"
+            "cannot change setting",
+            on=name,
+            why="it is Slipway's own",
+            fix="claims are cleared with: slipway lock clear",
         )
     return name
 

@@ -20,9 +20,7 @@ from storage.models import SCHEMA, settings
 
 _STORE_ID = "_slipway_store"
 _TOKEN = "_slipway_token"
-_IDENTITY = text(
-    f"SELECT version_num, (SELECT value FROM settings WHERE name = '{_STORE_ID}') FROM alembic_version"
-)
+_IDENTITY = text(f"SELECT version_num, (SELECT value FROM settings WHERE name = '{_STORE_ID}') FROM alembic_version")
 _MIGRATION_LOCK = 0x511BBA7
 
 
@@ -86,7 +84,9 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -165,4 +165,5 @@ def _migrate(engine: Engine) -> str:
         if not version:
             tx.execute(insert(settings).values(name=_STORE_ID, value=random.token_hex(3)))
             tx.execute(insert(settings).values(name=_TOKEN, value="0"))
-        return tx.execute(_IDENTITY).one()[1]
+        store_id: str = tx.execute(_IDENTITY).one()[1]
+    return store_id

@@ -69,7 +69,12 @@ def upgrade() -> None:
         "deployments",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("name", sa.String, nullable=False),
-        sa.Column("endpoint_id", sa.Integer, sa.ForeignKey("endpoints.id", name="fk_deployments_endpoint_id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "endpoint_id",
+            sa.Integer,
+            sa.ForeignKey("endpoints.id", name="fk_deployments_endpoint_id", ondelete="CASCADE"),
+            nullable=False,
+        ),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("profile", sa.Text, nullable=False),
         sa.Column("created", UtcTime, nullable=False),
@@ -82,7 +87,12 @@ def upgrade() -> None:
     op.create_table(
         "items",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("deployment_id", sa.Integer, sa.ForeignKey("deployments.id", name="fk_items_deployment_id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "deployment_id",
+            sa.Integer,
+            sa.ForeignKey("deployments.id", name="fk_items_deployment_id", ondelete="CASCADE"),
+            nullable=False,
+        ),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("component_uid", sa.String, nullable=False),
         sa.Column("state", sa.String, nullable=False),

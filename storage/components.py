@@ -1,0 +1,104 @@
+"""Components: the catalog of OVAs, as read from zPodLibrary files."""
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import update as change
+
+from storage import audit
+from storage.errors import BadInput, NotFound
+from storage.models import components
+from storage.nearest import suggestion
+from storage.store import Store
+
+
+class Kind(StrEnum):
+    """L1 is staged on the endpoint itself, L2 is nested, ISO no appliance; UNSUPPORTED has a deployer of its own."""
+
+    L1 = "L1"
+    L2 = "L2"
+    ISO = "ISO"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One component. `uid` is `<name>-<version>`, `checksum` `sha256:<hex>` or "", `size_text` human ("911 MB").
+
+    `spec` is the file's `component_deploy_govc_spec` or {}; `ova_path` the OVA the operator supplied, if any.
+    """
+
+    uid: str
+    name: str
+    version: str
+    type: str
+    description: str
+    url: str
+    download_engine: str
+    download_file: str
+    checksum: str
+    size_text: str
+    kind: Kind
+    enabled: bool = True
+    ova_path: str | None = None
+    spec: dict[str, Any] = field(default_factory=dict)
+
+
+def put(store: Store, component: Component) -> bool:
+    """Add the component, or renew what its file tells; the operator's `enabled` and `ova_path` stay. True when new."""
+    told = asdict(component)
+    kept = {name: value for name, value in told.items() if name not in ("enabled", "ova_path")}
+    with store.begin() as tx:
+        new = tx.execute(change(components).where(components.c.uid == component.uid).values(**kept)).rowcount == 0
+        if new:
+            tx.execute(insert(components).values(**told))
+        audit.write(store, tx, "import", f"component {component.uid}", "new" if new else "renewed")
+    return new
+
+
+def get(store: Store, uid: str) -> Component:
+    """The component of that uid. Raises NotFound with the nearest uid."""
+    with store.read() as tx:
+        row = tx.execute(select(components).where(components.c.uid == uid)).mappings().one_or_none()
+        if row is None:
+            raise _missing(tx, uid)
+    return _component(row)
+
+
+def listing(store: Store) -> list[Component]:
+    """Every component by uid."""
+    with store.read() as tx:
+        return [_component(row) for row in tx.execute(select(components).order_by(components.c.uid)).mappings()]
+
+
+def update(store: Store, uid: str, /, **changes: Any) -> Component:
+    """Change fields of Component but its uid. Raises NotFound, BadInput for a field that is none."""
+    changeable = {one.name for one in fields(Component)} - {"uid"}
+    for name in changes:
+        if name not in changeable:
+            raise BadInput("no field", on=f'"{name}" of a component', fix=suggestion(name, changeable))
+    with store.begin() as tx:
+        if tx.execute(change(components).where(components.c.uid == uid).values(**changes)).rowcount == 0:
+            raise _missing(tx, uid)
+        told = ", ".join(f"{name}={value}" for name, value in changes.items() if name != "spec")
+        audit.write(store, tx, "update", f"component {uid}", told)
+    return get(store, uid)
+
+
+def remove(store: Store, uid: str) -> None:
+    """Remove the component from the catalog. Raises NotFound."""
+    with store.begin() as tx:
+        if tx.execute(delete(components).where(components.c.uid == uid)).rowcount == 0:
+            raise _missing(tx, uid)
+        audit.write(store, tx, "remove", f"component {uid}")
+
+
+def _component(row: RowMapping) -> Component:
+    return Component(**{**row, "kind": Kind(row["kind"])})
+
+
+def _missing(tx: Connection, uid: str) -> NotFound:
+    known = tx.execute(select(components.c.uid)).scalars()
+    return NotFound("no component", on=f'"{uid}"', fix=suggestion(uid, known) or "see: slipway component list")
