@@ -21,7 +21,7 @@ help: ## this list
 
 .PHONY: setup
 setup: ## .venv and .tools, made once and again when what they are made from changes
-	@$(MAKE) --no-print-directory -j2 -f make/setup.mk
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2) -f make/setup.mk
 
 .PHONY: demo
 demo: setup ## the main job against two simulated vCenters
@@ -34,7 +34,7 @@ test: lint types contract test-go test-python ## everything that must hold befor
 lint: setup ## ruff, gofmt, go vet
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	make/gofmt_check.sh $(GO_MODULES)
+	unformatted=$$(make/go.sh gofmt -l $(GO_MODULES)); [[ -z $$unformatted ]] || { echo "gofmt would change:" $$unformatted; exit 1; }
 	for module in $(GO_MODULES); do make/go.sh -C $$module vet ./...; done
 
 .PHONY: types
