@@ -56,3 +56,10 @@ if [[ " ${wanted[*]} " == *' postgresql '* ]]; then
     sed -i -E 's/^#?\s*create_main_cluster\s*=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 fi
 install "${wanted[@]}"
+
+# Nor at the next boot. `systemctl disable` works where no systemd runs, too.
+for service in openssh-server:ssh postgresql:postgresql; do
+    if [[ " ${wanted[*]} " == *" ${service%:*} "* ]] && command -v systemctl >/dev/null; then
+        systemctl --quiet disable "${service#*:}.service"
+    fi
+done
