@@ -1,0 +1,164 @@
+"""Documents: JSON and YAML files read without trust, and their fields checked so that every problem is named at once.
+
+A check appends lines `where: why` to a list of problems instead of stopping at the first one. No line quotes a value
+that could be a secret.
+"""
+
+import json
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import yaml
+from pydantic import Field, Strict, StringConstraints, TypeAdapter, ValidationError
+
+from engine.errors import BadInput
+from storage.nearest import suggestion
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    T = TypeVar("T", bound=DataclassInstance)
+else:
+    T = TypeVar("T")
+
+# The longest of the 85 real component files is under 8 KiB; a document beyond this is not one of ours.
+SIZE_LIMIT = 1 << 20
+
+Text = Annotated[str, Strict()]
+Name = Annotated[str, Strict(), StringConstraints(min_length=1)]
+Count = Annotated[int, Strict(), Field(gt=0)]
+
+_WORDS = {
+    "missing": "is missing",
+    "string_type": "must be text (put it in quotes)",
+    "int_type": "must be a whole number",
+}
+
+
+def read_json(path: Path) -> object:
+    """The file's JSON document. Raises BadInput: unreadable, not UTF-8, not JSON, a key given twice."""
+    try:
+        return json.loads(_read(path), object_pairs_hook=_without_twins)
+    except json.JSONDecodeError as error:
+        why = f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        raise BadInput("cannot read", on=str(path), why=why) from error
+    except _TwinKeyError as error:
+        raise BadInput("cannot read", on=str(path), why=f"the key {error.args[0]!r} is given twice") from error
+    except RecursionError as error:
+        raise BadInput("cannot read", on=str(path), why="nested too deeply") from error
+    except ValueError as error:  # a number of more than 4300 digits
+        raise BadInput("cannot read", on=str(path), why="it holds a number that is too long") from error
+
+
+def read_yaml(path: Path) -> object:
+    """The file's only YAML document, plain types only. Raises BadInput as `read_json` does."""
+    try:
+        return yaml.load(_read(path), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except _TwinKeyError as error:
+        raise BadInput("cannot read", on=str(path), why=f"the key {error.args[0]!r} is given twice") from error
+    except yaml.MarkedYAMLError as error:
+        # PyYAML's own text quotes the line, which may hold a password; what was unexpected there is safe to tell.
+        known = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError)
+        why = f"not YAML: {error.problem}" if known else "not plain YAML"
+        if error.problem_mark is not None:
+            why += f" (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+        raise BadInput("cannot read", on=str(path), why=why) from error
+    except yaml.YAMLError as error:
+        raise BadInput("cannot read", on=str(path), why="not YAML: it holds control characters") from error
+    except RecursionError as error:
+        raise BadInput("cannot read", on=str(path), why="nested too deeply") from error
+    except ValueError as error:  # a date such as 2026-13-45, or a number of more than 4300 digits
+        raise BadInput("cannot read", on=str(path), why="it holds an impossible date or number") from error
+
+
+def build(kind: type[T], document: object, where: str, problems: list[str], *, open_ended: bool = False) -> T | None:
+    """Make a `kind` (a dataclass) of a mapping; None when it cannot be made, with the reasons added to `problems`.
+
+    A null counts as absent. Unknown keys are problems that name the nearest known one, unless `open_ended`.
+    """
+    if not isinstance(document, dict):
+        problems.append(f"{where or 'the document'}: must be a mapping")
+        return None
+    known = [field.name for field in fields(kind)]
+    if not open_ended:
+        problems += unknown_keys(document, known, where)
+    given = {key: value for key, value in document.items() if key in known and value is not None}
+    try:
+        made: T = _adapter(kind).validate_python(given)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False, include_context=False):
+            problems.append(f"{_join(where, _dotted(problem['loc']))}: {_why(problem['type'], problem['msg'])}")
+        return None
+    return made
+
+
+def unknown_keys(document: dict[Any, Any], known: list[str], where: str) -> list[str]:
+    """A problem for each key that is not known, with the known one most like it."""
+    unknown = [str(key) for key in document if key not in known]
+    return [f"{_join(where, key)}: unknown key {suggestion(key, known)}".rstrip() for key in unknown]
+
+
+def refuse_all(what: str, on: str, problems: list[str]) -> None:
+    """Raise one BadInput that lists all problems; do nothing when there are none."""
+    if problems:
+        raise BadInput(what, on=on, why="; ".join(problems))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise BadInput("cannot read", on=str(path), why=error.strerror or str(error)) from error
+    if len(raw) > SIZE_LIMIT:
+        raise BadInput("cannot read", on=str(path), why="it is larger than 1 MiB, which no such file is")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput("cannot read", on=str(path), why=f"it is not UTF-8 text (byte {error.start})") from error
+
+
+class _TwinKeyError(Exception):
+    """A key stands twice in one mapping; caught above, where the file's name is known."""
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for index, (key, _) in enumerate(pairs):
+        if any(key == earlier for earlier, _ in pairs[:index]):
+            raise _TwinKeyError(key)
+    return dict(pairs)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which would let the last of two equal keys win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _TwinKeyError(key.value)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+    return path
+
+
+def _join(where: str, rest: str) -> str:
+    return f"{where}.{rest}" if where else rest
+
+
+def _why(kind: str, message: str) -> str:
+    return _WORDS.get(kind) or message.removeprefix("Value error, ").replace("Input should", "must", 1)
