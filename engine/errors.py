@@ -6,14 +6,72 @@ __all__ = [
     "BadInput",
     "BadPackage",
     "Cancelled",
+    "CertificateRefused",
     "Conflict",
+    "EndpointUnreachable",
     "Failed",
+    "Gone",
+    "LoginRefused",
+    "NameTaken",
+    "NoSpace",
     "NotFound",
+    "NotPermitted",
     "Refused",
     "SlipwayError",
+    "StagingFault",
     "Unreachable",
+    "UploadFailed",
+    "VSphereFault",
 ]
 
 
 class BadPackage(BadInput):
     """An OVA or OVF cannot be used: damaged archive, descriptor, manifest or digest."""
+
+
+class EndpointUnreachable(Unreachable):
+    """vCenter or an ESXi host does not answer within the deadline."""
+
+
+class CertificateRefused(Refused):
+    """The server's certificate is neither the pinned one nor signed by a trusted authority."""
+
+    def __init__(self, what: str, *, on: str = "", why: str = "", fix: str = "", fingerprint: str = "") -> None:
+        super().__init__(what, on=on, why=why, fix=fix)
+        self.fingerprint = fingerprint
+
+
+class LoginRefused(Refused):
+    """vim.fault.InvalidLogin: never retried by itself, accounts lock."""
+
+
+class NotPermitted(Refused):
+    """vim.fault.NoPermission: the account lacks a privilege on the object."""
+
+
+class NameTaken(Conflict):
+    """Another object of that name is in the folder or vApp (DuplicateName, FileAlreadyExists)."""
+
+
+class Gone(NotFound):
+    """vmodl.fault.ManagedObjectNotFound: the object was removed."""
+
+
+class NoSpace(Failed):
+    """The datastore cannot hold what was asked."""
+
+
+class VSphereFault(Failed):
+    """Any other fault that vSphere answered with; `fault` is its type name."""
+
+    def __init__(self, what: str, *, on: str = "", why: str = "", fix: str = "", fault: str = "") -> None:
+        super().__init__(what, on=on, why=why, fix=fix)
+        self.fault = fault
+
+
+class UploadFailed(Failed):
+    """The bytes of a disk did not arrive: connection lost, host answered with an error, lease ended."""
+
+
+class StagingFault(Failed):
+    """Staging or cloning itself failed in a way that a direct import does not share (DESIGN.md rule 7)."""

@@ -1,0 +1,272 @@
+"""Making one VM: cloned from the staged template, or imported directly, planned or as the fallback (DESIGN.md rules 5 to 8)."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pyVmomi import vim
+
+from engine.cancel import Cancel
+from engine.deploy.plan import PlannedItem, Way, disk_provisioning
+from engine.deploy.verify import Wanted, make_right
+from engine.errors import Conflict, Failed, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.progress import Watcher
+from engine.site import Site
+from engine.staging import identity, templates
+from engine.staging.identity import Identity
+from engine.staging.stage import Staging, stage
+from engine.staging.templates import Template
+from engine.vsphere import tasks, vms
+from engine.vsphere.attributes import status_key, set_status
+from engine.vsphere.clone import CloneRequest, start_clone
+from engine.vsphere.hardware import nic_backing
+from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.vms import Details, Vm
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for a VM whose name is reserved by a clone that still runs.
+RESERVED_POLL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A VM that is as asked. `template` is the uid it was cloned from; `reason` says why it was not."""
+
+    vm: vim.VirtualMachine
+    way: Way
+    template: str
+    reason: str
+
+
+class StagedOnce:
+    """The staged templates of one deployment: items that need the same one wait for each other.
+
+    When the elected item's staging fails, one waiter tries again; after a second failure nobody uploads any more.
+    """
+
+    def __init__(self, site: Site, watcher: Watcher, cancel: Cancel) -> None:
+        self._site, self._watcher, self._cancel = site, watcher, cancel
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._failures: dict[str, list[SlipwayError]] = {}
+
+    def get(self, staging: Staging) -> Template:
+        """The template, looked at anew each time. Raises as `stage` does."""
+        uid = staging.component.uid
+        with self._guard:
+            lock = self._locks.setdefault(uid, threading.Lock())
+            failures = self._failures.setdefault(uid, [])
+        with lock:
+            self._cancel.check()
+            if len(failures) >= 2:
+                raise failures[-1]
+            try:
+                return stage(self._site, staging, self._watcher, self._cancel)
+            except SlipwayError as error:
+                failures.append(error)
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """What making a VM needs besides the plan: the place (vApp or pool), the deployment's templates, and where to note a task."""
+
+    site: Site
+    pool: vim.ResourcePool
+    in_vapp: bool
+    staged: StagedOnce
+    watcher: Watcher
+    cancel: Cancel
+    note_task: Callable[[PlannedItem, vim.Task], None]
+    earlier_task: Callable[[PlannedItem], vim.Task | None]
+
+
+def make(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
+    """The VM of this item, as asked and verified. `mine` is the identity it gets."""
+    _await_earlier(maker, item)
+    there = _ours(maker, item)
+    if there is not None:
+        _verify(maker, item, there.ref, replace(identity.parse(there.notes) or mine, address=item.address), None)
+        return Made(there.ref, Way.SKIPPED, "", "it was there already")
+    if item.way is Way.DIRECT:
+        return Made(_import(maker, item, mine), Way.DIRECT, "", item.why)
+    try:
+        return _clone(maker, item, mine)
+    except StagingFault as error:
+        if item.package is None:
+            raise
+        log.warning("%s: %s; importing directly", item.name, error)
+        maker.watcher.began(item.name, "falling back", str(error))
+        return Made(_import(maker, item, mine), Way.DIRECT, "", f"fallback: {error}")
+
+
+def _await_earlier(maker: Maker, item: PlannedItem) -> None:
+    """Wait for a clone that an interrupted deployment left running, whatever becomes of it."""
+    task = maker.earlier_task(item)
+    if task is None:
+        return
+    maker.watcher.began(item.name, "waiting", "for a clone started earlier")
+    try:
+        tasks.wait(maker.site.session, task, "finish the earlier clone of", item.name, maker.cancel)
+    except (VSphereFault, NameTaken, Gone, NotPermitted) as error:
+        log.info("%s: %s", item.name, error)
+
+
+def _vm_named(maker: Maker, name: str) -> Vm | None:
+    session = maker.site.session
+    found = vms.vms_in_vapp(session, maker.pool) if maker.in_vapp else vms.vms_in_folder(session, maker.site.target.folder)  # type: ignore[arg-type]
+    return next((vm for vm in found if vm.name == name), None)
+
+
+def _ours(maker: Maker, item: PlannedItem) -> Vm | None:
+    """The VM of that name if it is ours and whole; a half-imported one of ours is removed. Raises NameTaken for somebody else's."""
+    found = _vm_named(maker, item.name)
+    if found is None:
+        return None
+    made = identity.parse(found.notes)
+    if made is None or made.store != maker.site.store.id or made.component != item.component.uid:
+        raise NameTaken("cannot deploy", on=item.name, why="a VM of that name is there and is not ours", fix="choose another name or remove it")
+    if not made.importing:
+        return found
+    if tasks.still_running(maker.site.session, found.ref):
+        raise Conflict("cannot deploy", on=item.name, why="an earlier import of it is still under way", fix="try again when it has ended")
+    vms.destroy(maker.site.session, found.ref, found.name)
+    return None
+
+
+def _clone(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
+    """Clone and verify. A template that vanished is resolved once more; only a failure before the VM exists is a StagingFault."""
+    for attempt in (1, 2):
+        template = _template(maker, item)
+        try:
+            machine = vms.details(maker.site.session, template)
+            made = replace(mine, template=machine.vm.moid)
+            ref = _clone_of(maker, item, machine, made)
+            break
+        except Gone as error:
+            if attempt == 2:
+                raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
+    found = identity.parse(vms.look(maker.site.session, ref).notes)
+    _verify(maker, item, ref, found if found and found.store == made.store else made, machine)
+    return Made(ref, Way.STAGED, item.component.uid, "")
+
+
+def _template(maker: Maker, item: PlannedItem) -> vim.VirtualMachine:
+    if item.package is not None:
+        maker.watcher.began(item.name, "waiting", f"for the template {item.component.uid}")
+        template = maker.staged.get(staging_of(item))
+    else:
+        template = templates.look(maker.site, item.component.uid, item.component)
+    if template.ref is None or not template.usable:
+        raise StagingFault("cannot clone", on=item.name, why=f"{template.path} is {template.state}: {template.why}")
+    return template.ref
+
+
+def staging_of(item: PlannedItem) -> Staging:
+    """How the item's component is staged: its adapters parked on the item's own network."""
+    assert item.package is not None
+    return Staging(item.component, item.package, item.network, import_options(item))
+
+
+def import_options(item: PlannedItem) -> dict[str, str]:
+    """The component's import settings, as ImportRequest names them (OvfManager.CreateImportSpecParams)."""
+    spec = item.component.spec
+    options = {
+        "disk_provisioning": disk_provisioning(item.component),
+        "deployment_option": spec.get("Deployment"),
+        "ip_allocation_policy": spec.get("IPAllocationPolicy"),
+        "ip_protocol": spec.get("IPProtocol"),
+    }
+    return {name: str(value) for name, value in options.items() if value}
+
+
+def _clone_of(maker: Maker, item: PlannedItem, template: Details, made: Identity) -> vim.VirtualMachine:
+    """Clone, or find the clone that an earlier attempt of ours has reserved the name for."""
+    request = CloneRequest(
+        name=item.name,
+        annotation=identity.notes_with(template.vm.notes, made),
+        backings=_backings(maker, item, len(template.nics)),
+        properties=item.properties,
+        cpus=item.entry.vcpu,
+        memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
+    )
+    maker.watcher.began(item.name, "cloning", f"from {template.vm.name}")
+    deadline = time.monotonic() + 3600
+    while True:
+        try:
+            task = start_clone(maker.site.session, maker.site.target, template, maker.pool, maker.site.host, request)
+            maker.note_task(item, task)
+            vm: vim.VirtualMachine = tasks.wait(maker.site.session, task, f"clone {template.vm.name} as", item.name, maker.cancel)
+            return vm
+        except NameTaken:
+            found = _ours(maker, item)
+            if found is not None:
+                return found.ref
+            if time.monotonic() > deadline:
+                raise
+            maker.watcher.began(item.name, "waiting", "the name is reserved by a clone that still runs")
+            maker.cancel.pause(RESERVED_POLL)
+        except (VSphereFault, NotPermitted) as error:
+            raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
+
+
+def _backings(maker: Maker, item: PlannedItem, adapters: int) -> tuple[object, ...]:
+    """One network backing per adapter that the VM is to have: the profile's mapping by the OVF's network name, else the portgroup."""
+    session = maker.site.session
+    default = nic_backing(session, item.network)
+    mapped = {name: nic_backing(session, network) for name, network in item.networks.items()}
+    names = [nic.network for nic in item.package.descriptor.hardware.nics] if item.package else []
+    wanted = max(adapters, item.entry.vnics or 0)
+    return tuple(mapped.get(names[index], default) if index < len(names) else default for index in range(wanted))
+
+
+def _import(maker: Maker, item: PlannedItem, mine: Identity) -> vim.VirtualMachine:
+    """Import the OVA straight into the VM. The identity says `importing` until every byte has arrived."""
+    package = item.package
+    if package is None:
+        raise Failed("cannot import", on=item.name, why=f"{item.component.uid} has no OVA file", fix=f"slipway component set-file {item.component.uid} OVA")
+    maker.watcher.began(item.name, "importing", f"uploading {package.name}")
+    maker.watcher.expects(item.name, package.upload_bytes)
+    site = maker.site
+    request = ImportRequest(
+        name=item.name,
+        package=package,
+        annotation=identity.notes_with(package.descriptor.annotation, replace(mine, importing=True)),
+        networks={network.name: item.networks.get(network.name, item.network) for network in package.descriptor.networks},
+        checksum=item.component.checksum,
+        properties=item.properties,
+        **import_options(item),  # type: ignore[arg-type]
+    )
+    # A vApp refuses a folder in ImportVApp (vSphere sheet).
+    folder = None if maker.in_vapp else site.target.folder
+    ref = import_vm(
+        site.session, site.target, request, folder, maker.pool, site.host, maker.cancel, lambda count: maker.watcher.sent(item.name, count)
+    )
+    _verify(maker, item, ref, mine, None)
+    return ref
+
+
+def _verify(maker: Maker, item: PlannedItem, ref: vim.VirtualMachine, mine: Identity, template: Details | None) -> None:
+    maker.watcher.began(item.name, "verifying")
+    session = maker.site.session
+    machine = vms.details(session, ref)
+    wanted = Wanted(
+        name=item.name,
+        identity=mine,
+        properties=item.properties,
+        declared=template.properties if template else machine.properties,
+        backings=_backings(maker, item, len(machine.nics)),
+        disks_gib=item.entry.vdisks,
+        cpus=item.entry.vcpu,
+        memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
+        not_uuid=template.vm.instance_uuid if template else "",
+    )
+    make_right(session, ref, wanted, maker.cancel)
+    # A clone may inherit its template's custom values ([VC]), and must not look staged.
+    key = status_key(session) if machine.vm.custom else None
+    if key is not None and machine.vm.custom.get(key):
+        set_status(session, ref, item.name, key, "")
+

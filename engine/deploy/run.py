@@ -1,0 +1,187 @@
+"""Running a deployment: the steps of a profile in order, the items of a step in parallel, every state kept in the store."""
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyVmomi import vim
+
+from engine.cancel import Cancel
+from engine.deploy.make import Made, Maker, StagedOnce, make
+from engine.deploy.plan import Plan, PlannedItem
+from engine.errors import Cancelled, SlipwayError
+from engine.progress import Watcher
+from engine.site import Site
+from engine.staging.identity import Identity
+from engine.vsphere import vms
+from engine.vsphere.vapps import make_vapp
+from storage import audit, deployments
+from storage.deployments import Item
+
+log = logging.getLogger(__name__)
+
+# VMs made at the same time: vCenter runs 8 clones per host or datastore and queues the rest.
+PARALLEL = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """How one VM ended. `state`: succeeded, failed, cancelled, or pending (an earlier step failed); `path`: staged, direct, skipped or ""."""
+
+    name: str
+    state: str
+    path: str = ""
+    template: str = ""
+    vm: str = ""
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a deployment ended. `bytes_sent` counts the bytes of disks sent to leases."""
+
+    id: int
+    state: str
+    seconds: float
+    bytes_sent: int
+    items: tuple[ItemResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stable JSON form (docs/cli.md)."""
+        return asdict(self)
+
+
+class _Counting:
+    """Passes everything on and adds up the bytes."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._lock = threading.Lock()
+        self.bytes = 0
+
+    def began(self, item: str, step: str, detail: str = "") -> None:
+        self._watcher.began(item, step, detail)
+
+    def expects(self, item: str, size: int) -> None:
+        self._watcher.expects(item, size)
+
+    def sent(self, item: str, count: int) -> None:
+        with self._lock:
+            self.bytes += count
+        self._watcher.sent(item, count)
+
+
+def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Cancel) -> Result:
+    """Make every VM of the plan. Failures are in the result; it raises only what keeps the whole deployment from starting."""
+    started = time.monotonic()
+    store = site.store
+    planned = list(plan.items)
+    row = deployments.create(store, plan.profile.name, site.endpoint.id, plan.profile.as_dict(), [(item.name, item.component.uid) for item in planned])
+    audit.record(store, "deployment started", f"{site.endpoint.name}/{plan.profile.name}", f"deployment {row.id}")
+    counting = _Counting(watcher)
+    results: dict[str, ItemResult] = {}
+    try:
+        run = _Run(site, plan, power_on, counting, cancel, {item.name: item for item in deployments.items(store, row.id)}, row.id)
+        for step in plan.steps:
+            with ThreadPoolExecutor(PARALLEL, thread_name_prefix="item") as pool:
+                results |= {result.name: result for result in pool.map(run.item, step)}
+            if any(results[item.name].state != "succeeded" for item in step):
+                break
+    finally:
+        state = _state(results, len(planned))
+        deployments.update(store, row.id, state=state, ended=_now(site), bytes_sent=counting.bytes)
+        audit.record(store, f"deployment {state}", f"{site.endpoint.name}/{plan.profile.name}", f"deployment {row.id}")
+    ended = tuple(results.get(item.name) or ItemResult(item.name, "pending", reason="an earlier step did not succeed") for item in planned)
+    return Result(row.id, state, round(time.monotonic() - started, 3), counting.bytes, ended)
+
+
+class _Run:
+    """One deployment under way: where its VMs go and what its items share."""
+
+    def __init__(
+        self, site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Cancel, rows: dict[str, Item], deployment: int
+    ) -> None:
+        self._site, self._watcher, self._cancel, self._power_on, self._rows = site, watcher, cancel, power_on, rows
+        self._deployment = deployment
+        vapp = plan.profile.vapp
+        # Rows of this deployment must not hide those of the interrupted one, so they are read before any is written.
+        self._earlier = {name: deployments.latest_item(site.store, site.endpoint.id, name) for name in rows}
+        self._maker = Maker(
+            site=site,
+            pool=make_vapp(site.session, site.target, vapp) if vapp else site.target.pool,
+            in_vapp=bool(vapp),
+            staged=StagedOnce(site, watcher, cancel),
+            watcher=watcher,
+            cancel=cancel,
+            note_task=self._note_task,
+            earlier_task=self._earlier_task,
+        )
+
+    def item(self, item: PlannedItem) -> ItemResult:
+        """Make one VM and keep how it went."""
+        started = time.monotonic()
+        row = self._rows[item.name]
+        store = self._site.store
+        deployments.update_item(store, row.id, state="running", instance_uuid=self._site.session.instance_uuid)
+        try:
+            self._cancel.check()
+            made = make(self._maker, item, self._identity(item, row))
+            moid = str(made.vm._GetMoId())
+            deployments.update_item(store, row.id, vm=moid, path=made.way, template=made.template, reason=made.reason)
+            if self._power_on:
+                self._watcher.began(item.name, "powering on")
+                vms.power_on(self._site.session, made.vm, item.name, self._cancel)
+            result = _succeeded(item, made, moid, started)
+        except Cancelled as error:
+            result = ItemResult(item.name, "cancelled", seconds=_since(started), reason=str(error))
+        except SlipwayError as error:
+            log.warning("%s: %s", item.name, error, exc_info=error)
+            result = ItemResult(item.name, "failed", seconds=_since(started), reason=str(error))
+        deployments.update_item(store, row.id, state=result.state, reason=result.reason, seconds=result.seconds)
+        self._watcher.began(item.name, result.state, result.reason)
+        return result
+
+    def _identity(self, item: PlannedItem, row: Item) -> Identity:
+        return Identity(
+            store=self._site.store.id,
+            component=item.component.uid,
+            digest=item.component.checksum,
+            created=_now(self._site).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            deployment=self._deployment,
+            item=row.id,
+            address=item.address,
+        )
+
+    def _note_task(self, item: PlannedItem, task: vim.Task) -> None:
+        deployments.update_item(self._site.store, self._rows[item.name].id, task=str(task._GetMoId()))
+
+    def _earlier_task(self, item: PlannedItem) -> vim.Task | None:
+        """The clone task of an earlier deployment of this VM, if it is of this very vCenter (MoRefs are void in another)."""
+        row = self._earlier.get(item.name)
+        if row is None or not row.task or row.instance_uuid != self._site.session.instance_uuid:
+            return None
+        return self._site.session.managed(vim.Task, row.task)
+
+
+def _succeeded(item: PlannedItem, made: Made, moid: str, started: float) -> ItemResult:
+    return ItemResult(item.name, "succeeded", str(made.way), made.template, moid, _since(started), made.reason)
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
+
+
+def _state(results: dict[str, ItemResult], planned: int) -> str:
+    states = {result.state for result in results.values()}
+    if "cancelled" in states:
+        return "cancelled"
+    return "succeeded" if len(results) == planned and states <= {"succeeded"} else "failed"
+
+
+def _now(site: Site) -> Any:
+    with site.store.read() as tx:
+        return site.store.now(tx)

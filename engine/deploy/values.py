@@ -1,0 +1,88 @@
+"""Property values against the types that an OVF declares (DSP0243 9.5.1: types and qualifiers)."""
+
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from engine.ova.descriptor import Descriptor, Property
+
+_INTEGERS = {
+    "uint8": (0, 2**8 - 1),
+    "sint8": (-(2**7), 2**7 - 1),
+    "uint16": (0, 2**16 - 1),
+    "sint16": (-(2**15), 2**15 - 1),
+    "uint32": (0, 2**32 - 1),
+    "sint32": (-(2**31), 2**31 - 1),
+    "uint64": (0, 2**64 - 1),
+    "sint64": (-(2**63), 2**63 - 1),
+    "int": (-(2**31), 2**31 - 1),
+}
+_BOUNDS = re.compile(r"(string|password|int|real)\((-?[\d.]*)\.\.(-?[\d.]*)\)$")
+_QUALIFIER = re.compile(r"(MinLen|MaxLen)\((\d+)\)")
+_VALUE_MAP = re.compile(r"ValueMap\{([^}]*)\}")
+
+
+def declared(descriptor: Descriptor, key: str) -> Property | None:
+    """The property that `key` means: the whole key, or an id alone where that is unique."""
+    exact = [prop for prop in descriptor.properties if prop.key == key]
+    alike = exact or [prop for prop in descriptor.properties if prop.id == key]
+    return alike[0] if len(alike) == 1 else None
+
+
+def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
+    """The values to set. An empty one for a typed property means the OVF's own default: vCenter refuses "" for a number (weakness 9)."""
+
+    def is_given(key: str, value: str) -> bool:
+        prop = declared(descriptor, key)
+        return value != "" or prop is None or prop.type.partition("(")[0] in ("string", "password")
+
+    return {key: value for key, value in values.items() if is_given(key, value)}
+
+
+def problem_with(prop: Property, value: str) -> str:
+    """What is wrong with the value, "" when nothing is. A secret value is not repeated."""
+    shown = "the value" if prop.password or prop.type.startswith("password") else repr(value)
+    bounds = _BOUNDS.match(prop.type)
+    base = bounds[1] if bounds else prop.type
+    if base in _INTEGERS:
+        return _outside(shown, value, int, *_INTEGERS[base], bounds)
+    if base in ("real", "real32", "real64"):
+        return _outside(shown, value, float, float("-inf"), float("inf"), bounds)
+    if base == "boolean":
+        return "" if value.lower() in ("true", "false") else f"{shown} is neither True nor False"
+    if base == "ip":
+        return _not_an_address(shown, value)
+    return _length(prop, shown, value, bounds)
+
+
+def _outside(shown: str, value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None) -> str:
+    if bounds:
+        least = float(bounds[2]) if bounds[2] else least
+        most = float(bounds[3]) if bounds[3] else most
+    try:
+        found = number(value)
+    except ValueError:
+        return f"{shown} is not a number"
+    return "" if least <= found <= most else f"{shown} is not between {least:g} and {most:g}"
+
+
+def _not_an_address(shown: str, value: str) -> str:
+    try:
+        ip_address(value)
+    except ValueError:
+        return f"{shown} is not an IP address"
+    return ""
+
+
+def _length(prop: Property, shown: str, value: str, bounds: re.Match[str] | None) -> str:
+    limits = {name: int(size) for name, size in _QUALIFIER.findall(prop.qualifiers)}
+    least = int(bounds[2]) if bounds and bounds[2] else limits.get("MinLen", 0)
+    most = int(bounds[3]) if bounds and bounds[3] else limits.get("MaxLen", 65535)
+    if not least <= len(value) <= most:
+        return f"{shown} has {len(value)} characters, {least} to {most} are allowed"
+    allowed = _VALUE_MAP.search(prop.qualifiers)
+    if allowed:
+        choices = re.findall(r'"([^"]*)"', allowed[1])
+        if choices and value not in choices:
+            return f"{shown} is none of {', '.join(choices)}"
+    return ""

@@ -1,0 +1,32 @@
+"""What long work tells whoever watches it. Calls come from worker threads and must return at once."""
+
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """Somebody who watches a deployment: a terminal, a log, a test. `item` is a VM's name or a template's uid."""
+
+    def began(self, item: str, step: str, detail: str = "") -> None:
+        """The item entered a step: `waiting` `staging` `cloning` `importing` `verifying` `powering on` or what ended it."""
+        ...
+
+    def expects(self, item: str, size: int) -> None:
+        """The item is going to send this many bytes."""
+        ...
+
+    def sent(self, item: str, count: int) -> None:
+        """The item has sent that many bytes more."""
+        ...
+
+
+class Nobody:
+    """Watches nothing."""
+
+    def began(self, item: str, step: str, detail: str = "") -> None:
+        """Ignored."""
+
+    def expects(self, item: str, size: int) -> None:
+        """Ignored."""
+
+    def sent(self, item: str, count: int) -> None:
+        """Ignored."""

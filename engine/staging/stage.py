@@ -1,0 +1,208 @@
+"""Staging: an OVA becomes a template, once, whole or not at all (DESIGN.md rule 1).
+
+Under the uid's claim the OVA is imported as `<uid>.staging-<store>-<token>`, given its identity, marked as template and `staged`, and
+then renamed to `<uid>`: the rename is the commit, because vCenter refuses a duplicate name in a folder.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from pyVmomi import vim
+
+from engine.cancel import Cancel
+from engine.errors import Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.ova.package import Package
+from engine.progress import Watcher
+from engine.site import Site
+from engine.staging import claims, identity, templates
+from engine.staging.claims import Claim
+from engine.staging.identity import Identity
+from engine.staging.templates import FOLDER, IN_PROGRESS, RETIRED, State, Template
+from engine.vsphere import tasks, vms
+from engine.vsphere.attributes import STAGED, make_status_key, set_status
+from engine.vsphere.inventory import make_folder
+from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.properties import read
+from engine.vsphere.vms import Details, Vm
+from storage import audit
+from storage.components import Component
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What to stage: the component, its package, and the network that the template's adapters are parked on."""
+
+    component: Component
+    package: Package
+    network: vim.Network
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Template:
+    """The staged template of the component: found, waited for, or made.
+
+    Raises StagingFault when staging itself cannot be done here (then a direct import may), Conflict when the claim was lost, and what
+    a direct import would meet too: BadPackage, UploadFailed, NoSpace, LoginRefused, EndpointUnreachable, Cancelled.
+    """
+    uid = staging.component.uid
+    while True:
+        cancel.check()
+        template = templates.look(site, uid, staging.component, staging.package)
+        if template.usable:
+            return template
+        if template.state not in (State.ABSENT, State.STAGING, State.OUTDATED):
+            raise StagingFault("cannot stage", on=uid, why=f"{template.path} is {template.state}: {template.why}", fix="see: slipway template list")
+        claim = claims.take(site.store, site.endpoint.id, uid, f"stage {uid} on {site.endpoint.name}")
+        if claim is None:
+            watcher.began(uid, "waiting", "somebody else is staging it")
+            claims.wait_for_change(site.store, site.endpoint.id, uid, cancel)
+            continue
+        with claims.held(site.store, claim):
+            return _stage_claimed(site, staging, claim, watcher, cancel)
+
+
+def _stage_claimed(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Template:
+    uid = staging.component.uid
+    template = templates.look(site, uid, staging.component, staging.package)
+    if template.usable:
+        return template
+    with _staging_step("prepare the folder for", uid):
+        folder = make_folder(site.session, site.target.folder, FOLDER)
+        key = make_status_key(site.session)
+        whole = _settle_leftovers(site, staging, folder, key)
+    if whole is None:
+        whole = _import(site, staging, folder, key, claim, watcher, cancel)
+    committed = _commit(site, staging, whole, claim, watcher)
+    audit.record(site.store, "template staged", f"{site.endpoint.name}/{uid}", f"from {staging.package.path}")
+    return committed
+
+
+@contextmanager
+def _staging_step(what: str, uid: str) -> Iterator[None]:
+    """A fault in here is one of staging itself: the OVA may still be imported directly (DESIGN.md rule 7)."""
+    try:
+        yield
+    except (VSphereFault, NotPermitted, NameTaken, Gone) as error:
+        raise StagingFault(f"cannot {what}", on=uid, why=str(error)) from error
+
+
+def _settle_leftovers(site: Site, staging: Staging, folder: vim.Folder, key: int) -> Vm | None:
+    """Leftovers of our own store: a whole one is returned, to be renamed and never uploaded again; the others are removed.
+
+    Another store's leftover is somebody's work and stays.
+    """
+    uid = staging.component.uid
+    whole: Vm | None = None
+    for vm in vms.vms_in_folder(site.session, folder):
+        if not vm.name.startswith(f"{uid}{IN_PROGRESS}{site.store.id}-"):
+            continue
+        ours = identity.parse(vm.notes)
+        finished = vm.template and vm.custom.get(key) == STAGED and ours is not None and ours.digest == staging.component.checksum
+        if finished and whole is None:
+            whole = vm
+        elif tasks.still_running(site.session, vm.ref):
+            log.info("%s has a task running: left for later", vm.name)
+        else:
+            vms.destroy(site.session, vm.ref, vm.name)
+            audit.record(site.store, "leftover removed", f"{site.endpoint.name}/{vm.name}")
+    _settle_retired(site, uid, folder)
+    return whole
+
+
+def _settle_retired(site: Site, uid: str, folder: vim.Folder) -> None:
+    """Remove replaced templates that nothing stands on any more."""
+    for vm in vms.vms_in_folder(site.session, folder):
+        if vm.name.startswith(f"{uid}{RETIRED}{site.store.id}-") and vm.connected:
+            machine = vms.details(site.session, vm.ref)
+            if not tasks.still_running(site.session, vm.ref) and not templates.linked_children(site, machine):
+                vms.destroy(site.session, vm.ref, vm.name)
+                audit.record(site.store, "retired template removed", f"{site.endpoint.name}/{vm.name}")
+
+
+def _import(
+    site: Site, staging: Staging, folder: vim.Folder, key: int, claim: Claim, watcher: Watcher, cancel: Cancel
+) -> Vm:
+    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays when this raises."""
+    component, package = staging.component, staging.package
+    name = f"{component.uid}{IN_PROGRESS}{site.store.id}-{claim.token}"
+    made = Identity(store=site.store.id, component=component.uid, digest=component.checksum, created=_now(site))
+    watcher.began(component.uid, "staging", f"uploading {package.name} to {site.endpoint.name}")
+    watcher.expects(component.uid, package.upload_bytes)
+    request = ImportRequest(
+        name=name,
+        package=package,
+        annotation=identity.notes_with(package.descriptor.annotation, made),
+        networks={network.name: staging.network for network in package.descriptor.networks},
+        checksum=component.checksum,
+        **staging.options,  # type: ignore[arg-type]
+    )
+    ref = import_vm(
+        site.session, site.target, request, folder, site.target.pool, site.host, cancel, lambda count: watcher.sent(component.uid, count)
+    )
+    try:
+        with _staging_step("mark as staged", component.uid):
+            claims.check(site.store, claim)
+            machine = vms.details(site.session, ref)
+            _give_identity(site, machine, made, cancel)
+            vms.mark_as_template(site.session, ref, name)
+            set_status(site.session, ref, name, key, STAGED)
+            return vms.look(site.session, ref)
+    except BaseException:
+        _remove_own(site, ref, name)
+        raise
+
+
+def _give_identity(site: Site, machine: Details, made: Identity, cancel: Cancel) -> None:
+    """Write the identity again, now with the hardware as vCenter made it."""
+    whole = replace(made, shape=templates.shape_of(machine))
+    notes = vim.vm.ConfigSpec(annotation=identity.notes_with(machine.vm.notes, whole))
+    vms.reconfigure(site.session, machine.vm.ref, machine.vm.name, notes, cancel)
+
+
+def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watcher) -> Template:
+    """Rename to the uid. Who loses the name verifies the winner, uses it, and removes its own."""
+    uid = staging.component.uid
+    try:
+        with _staging_step("rename to", uid):
+            claims.check(site.store, claim)
+            _retire_outdated(site, staging, claim)
+            vms.rename(site.session, whole.ref, whole.name, uid)
+    except SlipwayError as error:
+        winner = templates.look(site, uid, staging.component, staging.package)
+        if winner.usable and winner.ref is not None and winner.ref._GetMoId() == whole.moid:
+            return winner
+        _remove_own(site, whole.ref, whole.name)
+        if winner.usable and not isinstance(error, Conflict):
+            return winner
+        raise
+    template = templates.look(site, uid, staging.component, staging.package)
+    watcher.began(uid, "staged", template.path)
+    return template
+
+
+def _retire_outdated(site: Site, staging: Staging, claim: Claim) -> None:
+    """Move an outdated template out of the way; it is removed when nothing stands on it any more."""
+    uid = staging.component.uid
+    old = templates.look(site, uid, staging.component, staging.package)
+    if old.state is not State.OUTDATED or old.ref is None:
+        return
+    vms.rename(site.session, old.ref, uid, f"{uid}{RETIRED}{site.store.id}-{claim.token}")
+    audit.record(site.store, "template retired", f"{site.endpoint.name}/{uid}", old.why)
+
+
+def _remove_own(site: Site, ref: vim.VirtualMachine, name: str) -> None:
+    """Remove what this staging made; what vCenter will not destroy now is removed by the next staging."""
+    try:
+        read(site.session, ref, "name")
+        vms.destroy(site.session, ref, name)
+    except SlipwayError as error:
+        log.warning("left behind: %s", error)
+
+
+def _now(site: Site) -> str:
+    with site.store.read() as tx:
+        return site.store.now(tx).isoformat(timespec="seconds").replace("+00:00", "Z")

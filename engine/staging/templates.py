@@ -1,0 +1,234 @@
+"""Staged templates: what is in `components-staging`, and whether a deployment may use it.
+
+A staged template is a template, named by its uid, directly in that folder, with the attribute `staged` (DESIGN.md rule 3).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pyVmomi import vim
+
+from engine.errors import Gone
+from engine.ova.package import Package
+from engine.site import Site
+from engine.staging import claims, identity
+from engine.staging.identity import Identity
+from engine.vsphere.attributes import STAGED, status_key
+from engine.vsphere.inventory import child_folder
+from engine.vsphere.vms import Details, details, details_of, notes_below, vms_in_folder
+from storage.components import Component
+
+FOLDER = "components-staging"
+IN_PROGRESS, RETIRED = ".staging-", ".retired-"
+
+
+class State(StrEnum):
+    """What a template is good for. Only `staged` and `unverified` are used."""
+
+    ABSENT = "absent"
+    STAGING = "staging"
+    STAGED = "staged"
+    UNVERIFIED = "unverified"
+    OUTDATED = "outdated"
+    FOREIGN = "foreign"
+    TAMPERED = "tampered"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template, or the place where it would be. `size_bytes` is what it takes on the datastore; `why` explains any state but staged.
+
+    `children` are the VMs cloned from it that still exist; None where nobody counted.
+    """
+
+    uid: str
+    state: State
+    path: str
+    why: str = ""
+    ref: vim.VirtualMachine | None = None
+    digest: str = ""
+    size_bytes: int = 0
+    staged_at: datetime | None = None
+    children: int | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a deployment may clone it."""
+        return self.state in (State.STAGED, State.UNVERIFIED)
+
+
+def shape_of(machine: Details) -> dict[str, object]:
+    """The hardware that a template was staged with; anything else later means that somebody edited it. Disks in KiB."""
+    return {
+        "cpus": machine.cpus,
+        "memory_mb": machine.memory_mb,
+        "disks": [disk.capacityInKB for disk in machine.disks],
+        "nics": len(machine.nics),
+    }
+
+
+def staging_folder(site: Site) -> vim.Folder | None:
+    """The endpoint's `components-staging`, None while there is none."""
+    return child_folder(site.session, site.target.folder, FOLDER)
+
+
+def path_of(site: Site, uid: str) -> str:
+    """Where the template of that uid is or would be."""
+    return f"{site.folder_path}/{FOLDER}/{uid}"
+
+
+def look(site: Site, uid: str, component: Component | None, package: Package | None = None) -> Template:
+    """The template of that uid as it is now. `component` (its checksum) and `package` (its disks) say what it should be."""
+    folder = staging_folder(site)
+    found = next((vm for vm in vms_in_folder(site.session, folder) if vm.name == uid), None) if folder else None
+    if found is None:
+        return _not_there(site, uid)
+    try:
+        machine = details(site.session, found.ref)
+    except Gone:
+        return _not_there(site, uid)
+    return judged(site, machine, status_key(site.session), component, package)
+
+
+def _not_there(site: Site, uid: str) -> Template:
+    path = path_of(site, uid)
+    if any(row.uid == uid and row.endpoint_id == site.endpoint.id and not row.stale for row in claims.standing(site.store)):
+        return Template(uid, State.STAGING, path, "somebody is staging it now")
+    return Template(uid, State.ABSENT, path, "not staged yet")
+
+
+def judged(site: Site, machine: Details, key: int | None, component: Component | None, package: Package | None) -> Template:
+    """The template that `machine` is. `key` is the staging attribute's."""
+    vm = machine.vm
+    ours = identity.parse(vm.notes)
+    template = Template(
+        uid=vm.name,
+        state=State.STAGED,
+        path=path_of(site, vm.name),
+        ref=vm.ref,
+        digest=ours.digest if ours else "",
+        size_bytes=vm.committed,
+        staged_at=datetime.fromisoformat(ours.created) if ours else None,
+    )
+    state, why = _verdict(machine, ours, vm.custom.get(key) if key is not None else None, component, package)
+    return replace(template, state=state, why=why)
+
+
+def _verdict(
+    machine: Details, ours: Identity | None, status: str | None, component: Component | None, package: Package | None
+) -> tuple[State, str]:
+    vm = machine.vm
+    if not vm.connected:
+        return State.UNREACHABLE, "its ESXi host is not connected"
+    if vm.powered_on:
+        return State.TAMPERED, "it was powered on"
+    if ours and not vm.template:
+        return State.TAMPERED, "it is a VM, not a template any more"
+    if not vm.template:
+        return State.FOREIGN, "a VM of that name is in the way"
+    if status != STAGED:
+        return State.FOREIGN, f"its attribute is {status!r}, not '{STAGED}'" if status else f"it is not marked '{STAGED}'"
+    if ours is None:
+        differs = _differs_from_package(machine, package)
+        return (State.FOREIGN, differs) if differs else (State.UNVERIFIED, "not made by Slipway; used, never changed")
+    edited = _edited(machine, ours)
+    if edited:
+        return State.TAMPERED, edited
+    if component and component.checksum and ours.digest != component.checksum:
+        return State.OUTDATED, "the component's checksum has changed since"
+    return State.STAGED, ""
+
+
+def _edited(machine: Details, ours: Identity) -> str:
+    now = shape_of(machine)
+    changed = [f"{name} {was} -> {now[name]}" for name, was in ours.shape.items() if name in now and now[name] != was]
+    return "edited: " + ", ".join(changed) if changed else ""
+
+
+def _differs_from_package(machine: Details, package: Package | None) -> str:
+    """Why a template without identity cannot be this package's, "" when nothing speaks against it."""
+    if package is None:
+        return ""
+    wanted, found = sorted(disk.capacity_bytes for disk in package.descriptor.disks), sorted(disk.capacityInKB << 10 for disk in machine.disks)
+    # vSphere rounds a capacity up to whole MiB.
+    if [size + (1 << 20) - 1 >> 20 for size in wanted] != [size + (1 << 20) - 1 >> 20 for size in found]:
+        return "its disks are not those of the OVA"
+    if len(package.descriptor.hardware.nics) != len(machine.nics):
+        return "its network adapters are not those of the OVA"
+    return ""
+
+
+def listing(site: Site, components: Iterable[Component]) -> list[Template]:
+    """Every template and leftover in the folder, and the uids that somebody is staging, by name; children counted."""
+    by_uid = {component.uid: component for component in components}
+    claimed = {row.uid for row in claims.standing(site.store) if row.endpoint_id == site.endpoint.id and not row.stale}
+    folder = staging_folder(site)
+    found: list[Template] = []
+    if folder:
+        key = status_key(site.session)
+        born = children_by_template(site)
+        for machine in details_of(site.session, vms_in_folder(site.session, folder)):
+            name = machine.vm.name
+            template = judged(site, machine, key, by_uid.get(name), None)
+            uid = name.partition(IN_PROGRESS)[0]
+            if uid != name:
+                at_work = uid in claimed
+                why = "being staged" if at_work else "left behind by a staging that failed"
+                template = replace(template, state=State.STAGING if at_work else State.FAILED, why=why)
+            elif RETIRED in name:
+                template = replace(template, state=State.OUTDATED, why="replaced by a newer one, kept for its clones")
+            found.append(replace(template, children=len(born.get(machine.vm.moid, ()))))
+    there = {template.uid.partition(IN_PROGRESS)[0] for template in found}
+    found += [_not_there(site, uid) for uid in claimed - there]
+    return sorted(found, key=lambda template: template.uid)
+
+
+def children_by_template(site: Site) -> dict[str, list[vim.VirtualMachine]]:
+    """Template's MoRef value -> the VMs of this endpoint's datacenter whose identity says that they were cloned from it."""
+    born: dict[str, list[vim.VirtualMachine]] = {}
+    for ref, _, notes in notes_below(site.session, site.target.datacenter):
+        made = identity.parse(notes)
+        if made and made.template:
+            born.setdefault(made.template, []).append(ref)
+    return born
+
+
+def linked_children(site: Site, template: Details) -> list[str]:
+    """The names of VMs whose disks stand on the template's: vCenter may destroy it all the same and break them (rule 2)."""
+    files = {_file(disk) for disk in template.disks}
+    names = []
+    for ref in children_by_template(site).get(template.vm.moid, []):
+        try:
+            child = details(site.session, ref)
+        except Gone:
+            continue
+        if any(files & set(_chain(disk.backing)) for disk in child.disks):
+            names.append(child.vm.name)
+    return sorted(names)
+
+
+def _file(disk: Any) -> str:
+    return str(getattr(disk.backing, "fileName", ""))
+
+
+def _chain(backing: Any) -> list[str]:
+    """The files that a disk stands on, parent by parent."""
+    parents = []
+    while (backing := getattr(backing, "parent", None)) is not None:
+        parents.append(str(backing.fileName))
+    return parents
+
+
+def verify(site: Site, uid: str, component: Component, package: Package) -> Template:
+    """Look at the template and compare its hardware with the OVA's too. Raises Gone when there is none."""
+    template = look(site, uid, component, package)
+    if template.ref is None or not template.usable:
+        return template
+    differs = _differs_from_package(details(site.session, template.ref), package)
+    return replace(template, state=State.TAMPERED, why=differs) if differs else template
+

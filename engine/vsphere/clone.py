@@ -1,0 +1,85 @@
+"""Cloning a template: one spec that places, names, sizes and configures the new VM."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import vim
+
+from engine.errors import BadInput
+from engine.vsphere.hardware import connected_to
+from engine.vsphere.inventory import Target, vsphere_name
+from engine.vsphere.session import Session
+from engine.vsphere.vms import Details
+
+
+@dataclass(frozen=True, slots=True)
+class CloneRequest:
+    """The VM to make. `backings`: one per adapter of the template, in its order; `properties`: OVF key -> value.
+
+    `cpus` and `memory_mb` None keep the template's.
+    """
+
+    name: str
+    annotation: str
+    backings: tuple[Any, ...]
+    properties: Mapping[str, str] = field(repr=False)
+    cpus: int | None = None
+    memory_mb: int | None = None
+
+
+def start_clone(
+    session: Session, target: Target, template: Details, pool: vim.ResourcePool, host: vim.HostSystem | None, request: CloneRequest
+) -> vim.Task:
+    """Ask vCenter for the clone, powered off; returns its task. Raises Gone (template removed), NameTaken, NoSpace, .."""
+    config = vim.vm.ConfigSpec(
+        annotation=request.annotation,
+        numCPUs=request.cpus,
+        memoryMB=request.memory_mb,
+        deviceChange=[connected_to(nic, backing) for nic, backing in zip(template.nics, request.backings, strict=True)],
+    )
+    edits = property_edits(template.properties, request.properties, request.name)
+    if edits:
+        config.vAppConfig = vim.vApp.VmConfigSpec(property=edits)
+    location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host)
+    spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config)
+    task: vim.Task = session.call(
+        f"clone {template.vm.name} as", request.name, template.vm.ref.CloneVM_Task, target.folder, vsphere_name(request.name), spec
+    )
+    return task
+
+
+def property_key(info: vim.vApp.PropertyInfo) -> str:
+    """A property's key as an OVF environment shows it: `classId.id.instanceId`, absent parts left out."""
+    return ".".join(part for part in (info.classId, info.id, info.instanceId) if part)
+
+
+def declared_property(declared: list[vim.vApp.PropertyInfo], key: str) -> vim.vApp.PropertyInfo | None:
+    """The property that `key` means; an id alone will do (zPodLibrary writes keys either way)."""
+    exact = [info for info in declared if property_key(info) == key]
+    alike = exact or [info for info in declared if info.id == key]
+    return alike[0] if len(alike) == 1 else None
+
+
+def property_edits(declared: list[vim.vApp.PropertyInfo], values: Mapping[str, str], name: str) -> list[vim.vApp.PropertySpec]:
+    """One `edit` per value. Raises BadInput for a key that the VM does not declare."""
+    edits = []
+    for key, value in values.items():
+        info = declared_property(declared, key)
+        if info is None:
+            known = ", ".join(property_key(info) for info in declared) or "none"
+            raise BadInput("unknown property", on=f"{name}: {key}", why=f"the template declares {known}", fix="correct the component or the profile")
+        edits.append(vim.vApp.PropertySpec(operation=vim.option.ArrayUpdateSpec.Operation.edit, info=with_value(info, value)))
+    return edits
+
+
+def with_value(info: vim.vApp.PropertyInfo, value: str) -> vim.vApp.PropertyInfo:
+    """A copy of the declaration with this value."""
+    copied = vim.vApp.PropertyInfo()
+    for attribute in _INFO:
+        setattr(copied, attribute, getattr(info, attribute))
+    copied.value = value
+    return copied
+
+
+_INFO = ("key", "classId", "instanceId", "id", "category", "label", "type", "typeReference", "userConfigurable", "defaultValue", "description")

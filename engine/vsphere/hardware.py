@@ -1,0 +1,111 @@
+"""Device changes: network adapters onto portgroups, hard disks grown and added. Pure but for reading a portgroup's switch."""
+
+from typing import Any
+
+from pyVmomi import vim
+
+from engine.errors import BadInput
+from engine.vsphere.properties import read
+from engine.vsphere.session import Session
+from engine.vsphere.vms import Details
+
+_Device = vim.vm.device
+_EDIT = _Device.VirtualDeviceSpec.Operation.edit
+_ADD = _Device.VirtualDeviceSpec.Operation.add
+KIB_PER_GIB = 1 << 20
+# Unit 7 of a SCSI bus is the controller itself.
+_SCSI_UNITS = [unit for unit in range(16) if unit != 7]
+
+
+def nic_backing(session: Session, network: vim.Network) -> Any:
+    """What connects an adapter to a standard, distributed or opaque network."""
+    card = _Device.VirtualEthernetCard
+    if isinstance(network, vim.dvs.DistributedVirtualPortgroup):
+        values = read(session, network, "key", "config.distributedVirtualSwitch")
+        switch = read(session, values["config.distributedVirtualSwitch"], "uuid")["uuid"]
+        return card.DistributedVirtualPortBackingInfo(port=vim.dvs.PortConnection(portgroupKey=values["key"], switchUuid=switch))
+    if isinstance(network, vim.OpaqueNetwork):
+        summary = read(session, network, "summary")["summary"]
+        return card.OpaqueNetworkBackingInfo(opaqueNetworkId=summary.opaqueNetworkId, opaqueNetworkType=summary.opaqueNetworkType)
+    return card.NetworkBackingInfo(deviceName=read(session, network, "name")["name"])
+
+
+def same_backing(one: Any, other: Any) -> bool:
+    """Whether two adapters' backings mean the same network."""
+    if isinstance(one, _Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo):
+        return type(one) is type(other) and one.port.portgroupKey == other.port.portgroupKey
+    if isinstance(one, _Device.VirtualEthernetCard.OpaqueNetworkBackingInfo):
+        return type(one) is type(other) and one.opaqueNetworkId == other.opaqueNetworkId
+    return type(one) is type(other) and one.deviceName == other.deviceName
+
+
+def connected_to(nic: Any, backing: Any) -> Any:
+    """The change that puts an existing adapter onto a network with a MAC address of its own (a clone keeps the template's otherwise)."""
+    nic.backing = backing
+    nic.addressType = "assigned"
+    nic.macAddress = None
+    nic.connectable = _Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=False)
+    return _Device.VirtualDeviceSpec(operation=_EDIT, device=nic)
+
+
+def another_nic(first: Any, backing: Any, number: int) -> Any:
+    """The change that adds an adapter of the first one's type. `number` makes its temporary key unique."""
+    nic = type(first)(
+        key=-100 - number,
+        backing=backing,
+        addressType="generated",
+        connectable=_Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=True),
+    )
+    return _Device.VirtualDeviceSpec(operation=_ADD, device=nic)
+
+
+def disk_changes(details: Details, sizes_gib: tuple[int, ...], name: str) -> list[Any]:
+    """The changes that give Hard disk 2, 3, .. these sizes in GiB: grow only, missing ones added thin. Empty when nothing is to do.
+
+    Raises BadInput when a disk is larger already, or no controller has a free slot.
+    """
+    changes: list[Any] = []
+    disks = details.disks
+    taken = {(device.controllerKey or 0, device.unitNumber or 0) for device in details.devices if device.controllerKey}
+    for index, size in enumerate(sizes_gib):
+        wanted = size * KIB_PER_GIB
+        if index + 1 < len(disks):
+            disk: Any = disks[index + 1]
+            if disk.capacityInKB > wanted:
+                has = disk.capacityInKB / KIB_PER_GIB
+                raise BadInput("cannot size", on=f"{name}: Hard disk {index + 2}", why=f"it has {has:g} GiB, {size} were asked; disks only grow")
+            if disk.capacityInKB < wanted:
+                disk.capacityInKB, disk.capacityInBytes = wanted, wanted * 1024
+                changes.append(_Device.VirtualDeviceSpec(operation=_EDIT, device=disk))
+        else:
+            controller, unit = _free_slot(details, taken, name)
+            taken.add((controller, unit))
+            changes.append(_new_disk(controller, unit, wanted, len(changes)))
+    return changes
+
+
+def _free_slot(details: Details, taken: set[tuple[int, int]], name: str) -> tuple[int, int]:
+    """(controller key, unit) for one more disk, on the first disk's controller when it has room."""
+    first = details.disks[0].controllerKey if details.disks else None
+    controllers = [device for device in details.devices if isinstance(device, _Device.VirtualController)]
+    for controller in sorted(controllers, key=lambda device: (device.key != first, device.key)):
+        for unit in _units(controller):
+            if (controller.key, unit) not in taken:
+                return controller.key, unit
+    raise BadInput("cannot add a disk to", on=name, why="no disk controller has a free slot", fix="ask for fewer vdisks")
+
+
+def _units(controller: Any) -> list[int]:
+    if isinstance(controller, _Device.VirtualSCSIController):
+        return _SCSI_UNITS
+    if isinstance(controller, _Device.VirtualSATAController):
+        return list(range(30))
+    if isinstance(controller, _Device.VirtualNVMEController):
+        return list(range(15))
+    return []
+
+
+def _new_disk(controller: int, unit: int, capacity_kib: int, number: int) -> Any:
+    backing = _Device.VirtualDisk.FlatVer2BackingInfo(fileName="", diskMode="persistent", thinProvisioned=True)
+    disk = _Device.VirtualDisk(key=-200 - number, controllerKey=controller, unitNumber=unit, capacityInKB=capacity_kib, backing=backing)
+    return _Device.VirtualDeviceSpec(operation=_ADD, fileOperation="create", device=disk)

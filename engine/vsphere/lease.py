@@ -1,0 +1,106 @@
+"""An import lease (HttpNfcLease): vCenter's permission to upload the disks of one VM that it has just created.
+
+The lease must hear of progress at least every third of `info.leaseTimeout`, also when the percent stands still, or vCenter ends it.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from pyVmomi import vim
+
+from engine.cancel import Cancel
+from engine.errors import EndpointUnreachable, SlipwayError, VSphereFault
+from engine.vsphere.properties import read
+from engine.vsphere.session import Session, translated_fault
+from engine.vsphere.trust import Trust
+from engine.vsphere.upload import Destination
+
+log = logging.getLogger(__name__)
+
+POLL = 0.05
+# The progress is told at least this often (seconds), so that an operator watching vCenter sees the task move.
+SLOWEST_BEAT = 5.0
+
+
+class Lease:
+    """One import lease that is ready. As a context it tells vCenter the progress until it ends."""
+
+    def __init__(self, session: Session, lease: vim.HttpNfcLease, info: vim.HttpNfcLease.Info, name: str) -> None:
+        self.vm: Any = info.entity
+        self._session = session
+        self._lease = lease
+        self._info = info
+        self._name = name
+        self._over = threading.Event()
+        self._percent: Callable[[], int] = lambda: 0
+        self._beat = threading.Thread(target=self._tell_progress, name=f"lease {name}", daemon=True)
+        self.lost: SlipwayError | None = None
+
+    def destination(self, item: vim.OvfManager.FileItem) -> Destination:
+        """Where the file goes. The upload host is pinned to its own thumbprint; vCenter's pin is for vCenter only (DESIGN.md rule 11)."""
+        for device in self._info.deviceUrl:
+            if device.importKey == item.deviceId:
+                address = self._session.address
+                url = device.url.replace("*", str(address), 1) if "://*" in device.url else device.url
+                if device.sslThumbprint:
+                    trust = Trust(pin=device.sslThumbprint)
+                elif f"://{address}/" in url or address.trust.insecure:
+                    trust = address.trust
+                else:
+                    trust = Trust()
+                return Destination(url, trust, create=bool(item.create) or not device.disk)
+        raise VSphereFault("cannot upload", on=item.path, why="the lease has no URL for it", fix="try again")
+
+    def keep(self, percent: Callable[[], int]) -> "Lease":
+        """Tell vCenter this percent from now on."""
+        self._percent = percent
+        return self
+
+    def __enter__(self) -> "Lease":
+        self._beat.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._over.set()
+        self._beat.join()
+
+    def complete(self) -> None:
+        """Say that every file has arrived: the VM is whole."""
+        self._session.call("complete the import of", self._name, self._lease.HttpNfcLeaseComplete)
+
+    def abort(self) -> None:
+        """Give up. Without a fault: with one the simulator drops the connection (vSphere sheet). A lease already gone is no error."""
+        try:
+            self._session.call("abort the import of", self._name, self._lease.HttpNfcLeaseAbort)
+        except SlipwayError as error:
+            log.info("%s", error)
+
+    def _tell_progress(self) -> None:
+        every = min(self._info.leaseTimeout / 3, SLOWEST_BEAT)
+        while not self._over.wait(every):
+            try:
+                self._session.call("tell the progress of", self._name, self._lease.HttpNfcLeaseProgress, self._percent())
+            except EndpointUnreachable as error:
+                log.warning("%s", error)
+            except SlipwayError as error:
+                self.lost = error
+                return
+
+
+def open_lease(session: Session, lease: vim.HttpNfcLease, name: str, cancel: Cancel) -> Lease:
+    """Wait until the lease is ready. Raises what vCenter says when it cannot create the VM (NameTaken, NoSpace, ..)."""
+    while True:
+        found = read(session, lease, "state", "error")
+        match found.get("state"):
+            case vim.HttpNfcLease.State.ready:
+                return Lease(session, lease, read(session, lease, "info")["info"], name)
+            case vim.HttpNfcLease.State.error:
+                raise translated_fault(found["error"], "import", name)
+        try:
+            cancel.pause(POLL)
+        except SlipwayError:
+            session.call("abort the import of", name, lease.HttpNfcLeaseAbort)
+            raise
