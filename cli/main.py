@@ -1,0 +1,21 @@
+"""The entry of the command `slipway`: runs it, and turns what went wrong into one line (or JSON) and an exit code.
+
+`--version` loads nothing but the standard library.
+"""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code (docs/cli.md)."""
+    if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"slipway {version('slipway')}")
+        return 0
+    try:
+        from cli.run import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130

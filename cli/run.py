@@ -1,0 +1,99 @@
+"""One command run: its errors for people or scripts, its exit code, its log."""
+
+import json
+import logging
+import os
+import sys
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+
+import typer
+
+from cli.app import command
+from cli.output import printable
+from storage import paths
+from storage.errors import BadInput, Cancelled, SlipwayError
+
+_LOG = logging.getLogger("slipway")
+
+
+def run(arguments: list[str]) -> int:
+    """Run `slipway` with `arguments` and return its exit code; every SlipwayError becomes one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8
+    as_json = "--json" in arguments or "-j" in arguments
+    _log_to_file()
+    _explain_defects(as_json)
+    try:
+        outcome = command().main(arguments, prog_name="slipway", standalone_mode=False)
+        sys.stdout.flush()
+    except SlipwayError as error:
+        _LOG.info("%s", error, exc_info=error.__cause__)
+        _tell(error, as_json)
+        return error.exit_code
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+            print(error.format_message(), file=sys.stderr)
+            return BadInput.exit_code
+        _tell(_usage_error(error), as_json)
+        return BadInput.exit_code
+    except typer.Abort:
+        _tell(Cancelled("stopped", why="the input ended"), as_json)
+        return Cancelled.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing left to say, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if outcome == 130:  # typer's answer to KeyboardInterrupt
+        _tell(Cancelled("interrupted"), as_json)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _tell(error: SlipwayError, as_json: bool) -> None:
+    line = json.dumps({"error": error.as_dict()}) if as_json else f"slipway: {printable(str(error))}"
+    print(line, file=sys.stderr)
+
+
+def _usage_error(error: typer.TyperException) -> BadInput:
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else "slipway"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if type(error).__name__ == "NoArgsIsHelpError":
+        message = "missing command"
+    return BadInput(message[:1].lower() + message[1:], fix=f"see: {where} --help")
+
+
+def _log_to_file() -> None:
+    """Log to slipway.log in the state directory: 0600, UTC, one line per event; the file is made by the first one."""
+    path = paths.log_file()
+    handler = _PrivateFile(path, delay=True, encoding="utf-8")
+    handler.setFormatter(_OneLine("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.raiseExceptions = False  # a full disk or a read-only home must not spoil the screen
+
+
+class _PrivateFile(logging.FileHandler):
+    def _open(self):  # type: ignore[no-untyped-def]  # as the base class: a text file
+        os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
+        return open(self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+
+class _OneLine(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " | ".join(printable(line) for line in super().format(record).splitlines() if line.strip())
+
+
+def _explain_defects(as_json: bool) -> None:
+    """An exception that nobody expected: the traceback goes to the log, one line to the user; Python exits with 1."""
+
+    def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        _LOG.critical("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
+        fix = f"report it with the last line of {paths.log_file()}"
+        _tell(SlipwayError("unexpected error", on=kind.__name__, why=str(error), fix=fix), as_json)
+
+    sys.excepthook = explain
+    threading.excepthook = lambda told: explain(told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback)
