@@ -57,9 +57,9 @@ if [[ " ${wanted[*]} " == *' postgresql '* ]]; then
 fi
 install "${wanted[@]}"
 
-# Nor at the next boot. `systemctl disable` works where no systemd runs, too.
+# Nor at the next boot.
 for service in openssh-server:ssh postgresql:postgresql; do
-    if [[ " ${wanted[*]} " == *" ${service%:*} "* ]] && command -v systemctl >/dev/null; then
-        systemctl --quiet disable "${service#*:}.service"
+    if [[ " ${wanted[*]} " == *" ${service%:*} "* ]]; then
+        deb-systemd-helper disable "${service#*:}.service" >/dev/null
     fi
 done
