@@ -59,7 +59,7 @@ install "${wanted[@]}"
 
 # Nor at the next boot.
 for service in openssh-server:ssh postgresql:postgresql; do
-    if [[ " ${wanted[*]} " == *" ${service%:*} "* ]]; then
-        deb-systemd-helper disable "${service#*:}.service" >/dev/null
+    if [[ " ${wanted[*]} " == *" ${service%:*} "* ]] && command -v systemctl >/dev/null; then
+        systemctl --quiet disable "${service#*:}.service"
     fi
 done
