@@ -31,13 +31,13 @@ endif
 
 # One after the other: they share most packages, which Go then compiles once.
 .tools/bin/simulator: $(SIMULATOR) | .venv/.made-for
-	@make/timed.sh 'simulated vCenter' make/go.sh -C engine/simulator build -o $(CURDIR)/$@ .
+	@make/timed.sh 'simulated vCenter' make/go.sh -C engine/simulator build -o '$(CURDIR)/$@' .
 	@touch $@
 
 .tools/bin/vcsim: $(STOCK) | .tools/bin/simulator
-	@make/timed.sh 'stock vcsim' make/go.sh -C tests/stock build -o $(CURDIR)/$@ ./vcsim
+	@make/timed.sh 'stock vcsim' make/go.sh -C tests/stock build -o '$(CURDIR)/$@' ./vcsim
 	@touch $@
 
 .tools/bin/govc: $(STOCK) | .tools/bin/vcsim
-	@make/timed.sh 'govc' make/go.sh -C tests/stock build -o $(CURDIR)/$@ ./govc
+	@make/timed.sh 'govc' make/go.sh -C tests/stock build -o '$(CURDIR)/$@' ./govc
 	@touch $@
