@@ -5,13 +5,15 @@ that could be a secret.
 """
 
 import json
+import re
+from collections.abc import Hashable, Iterable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import yaml
-from pydantic import Field, Strict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, Strict, StringConstraints, TypeAdapter, ValidationError
 
 from engine.errors import BadInput
 from storage.nearest import suggestion
@@ -23,17 +25,35 @@ if TYPE_CHECKING:
 else:
     T = TypeVar("T")
 
-# The longest of the 85 real component files is under 8 KiB; a document beyond this is not one of ours.
+# The largest of the 85 real component files is under 8 KiB; a document beyond this is not one of ours.
 SIZE_LIMIT = 1 << 20
 
-Text = Annotated[str, Strict()]
-Name = Annotated[str, Strict(), StringConstraints(min_length=1)]
-Count = Annotated[int, Strict(), Field(gt=0)]
+# More lines than this help nobody.
+PROBLEM_LIMIT = 20
+
+# vSphere's API is XML 1.0, which has no form for other control characters.
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+
+
+def _sayable(text: str) -> str:
+    if _NOT_XML.search(text):
+        raise ValueError("holds control characters")
+    return text
+
+
+Text = Annotated[str, Strict(), AfterValidator(_sayable)]
+Name = Annotated[Text, StringConstraints(min_length=1)]
+Count = Annotated[int, Strict(), Field(gt=0, lt=2**31)]
 
 _WORDS = {
-    "missing": "is missing",
-    "string_type": "must be text (put it in quotes)",
+    "dict_type": "must be a mapping",
     "int_type": "must be a whole number",
+    "mapping_type": "must be a mapping",
+    "missing": "is missing",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text (put it in quotes)",
+    "string_unicode": "is not valid Unicode",
+    "tuple_type": "must be a list",
 }
 
 
@@ -60,8 +80,8 @@ def read_yaml(path: Path) -> object:
         raise BadInput("cannot read", on=str(path), why=f"the key {error.args[0]!r} is given twice") from error
     except yaml.MarkedYAMLError as error:
         # PyYAML's own text quotes the line, which may hold a password; what was unexpected there is safe to tell.
-        known = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError)
-        why = f"not YAML: {error.problem}" if known else "not plain YAML"
+        syntax = isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError)
+        why = f"not YAML: {error.problem}" if syntax else "an unknown alias or tag, or more than one document"
         if error.problem_mark is not None:
             why += f" (line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
         raise BadInput("cannot read", on=str(path), why=why) from error
@@ -101,9 +121,11 @@ def unknown_keys(document: dict[Any, Any], known: list[str], where: str) -> list
 
 
 def refuse_all(what: str, on: str, problems: list[str]) -> None:
-    """Raise one BadInput that lists all problems; do nothing when there are none."""
+    """Raise one BadInput that lists the problems; do nothing when there are none."""
     if problems:
-        raise BadInput(what, on=on, why="; ".join(problems))
+        more = len(problems) - PROBLEM_LIMIT
+        listed = problems[:PROBLEM_LIMIT] + ([f"and {more} more"] if more > 0 else [])
+        raise BadInput(what, on=on, why="; ".join(listed))
 
 
 def _read(path: Path) -> str:
@@ -125,23 +147,28 @@ class _TwinKeyError(Exception):
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for index, (key, _) in enumerate(pairs):
-        if any(key == earlier for earlier, _ in pairs[:index]):
-            raise _TwinKeyError(key)
+    _refuse_twins(key for key, _ in pairs)
     return dict(pairs)
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which would let the last of two equal keys win."""
+def _refuse_twins(keys: Iterable[Hashable]) -> None:
+    seen = set()
+    for key in keys:
+        if key in seen:
+            raise _TwinKeyError(key)
+        seen.add(key)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise _TwinKeyError(key.value)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, which would let the last of two equal keys win.
+
+    Looked at before merge keys (`<<`) are resolved: a key may override a merged one.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        _refuse_twins(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        return node
 
 
 @cache

@@ -2,30 +2,48 @@
 
 The format is Slipway's own (keys as in the classes below), or zPodFactory's: a list of entries, or `{name, profile}`.
 An inner list deploys in parallel; the outer items follow one another. What a file does not say comes in as overrides.
+As in zPodFactory, a missing hostname is the component's name and a missing host_id the one of HOST_IDS.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, Strict
 
 from engine.catalog.documents import Count, Name, Text, build, read_json, read_yaml, refuse_all, unknown_keys
+from engine.catalog.network import Address, Network, Subnet, faults_of, ip, is_host, nth_address, subnet_of
 from engine.errors import BadInput
 
 # vSphere refuses longer names; a guest's FQDN is its VM's name.
 VM_NAME_LIMIT = 80
 # Nobody deploys more in one run; it bounds what YAML's aliases can multiply.
 ENTRY_LIMIT = 1000
-
-_Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# The place of each appliance in a lab's subnet (zPodFactory's zpodcommon/lib/network_utils.py).
+HOST_IDS = {
+    "zcore": 2,
+    "zbox": 2,
+    "zrdp": 3,
+    "hcx-cloud": 7,
+    "hcx-connector": 8,
+    "nsxv": 9,
+    "vcsa": 10,
+    "nsx": 20,
+    "nsxt": 20,
+    "cloudbuilder": 25,
+    "vcfinstaller": 25,
+    "vrops": 30,
+    "vrli": 31,
+    "vcd": 40,
+    "vcda": 41,
+}
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What zPodFactory's API returns with a profile and means nothing here.
+_BOOKKEEPING = ("id", "creation_date", "last_modified_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +52,6 @@ class Secret:
 
     env: Name | None = None
     setting: Name | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """The lab's network: `subnet` is `address/prefix`; the optional ones are None when the profile gives none."""
-
-    portgroup: Name
-    subnet: Name
-    gateway: Name | None = None
-    dns: Name | None = None
-    ntp: Name | None = None
-    nfs: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Entry:
     ip: Name | None = None
     vcpu: Count | None = None
     vmem: Count | None = None
-    vnics: Annotated[int, Strict(), Field(gt=0, le=10)] | None = None  # vSphere's maximum of NICs
+    vnics: Annotated[int, Strict(), Field(gt=0, le=10)] | None = None  # vSphere's maximum for a VM
     vdisks: tuple[Count, ...] = ()
     networks: Mapping[Name, Name] = field(default_factory=dict)
     properties: Mapping[Name, Text] = field(default_factory=dict)
@@ -84,14 +90,17 @@ class Profile:
     sshkey: str | None
     steps: tuple[tuple[Entry, ...], ...]
 
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """All entries in the order they stand."""
-        return tuple(entry for step in self.steps for entry in step)
-
     def address(self, entry: Entry) -> str:
         """The entry's `ip`, else the subnet's network address plus `host_id`."""
-        return str(_address(entry, ipaddress.ip_network(self.network.subnet)))
+        subnet = subnet_of(self.network)
+        return str(_address(entry, subnet) if subnet else None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The profile as its file would say it, plain types only; it holds no secret."""
+        said = asdict(self)
+        said["components"] = [list(step) for step in said.pop("steps")]
+        plain: dict[str, Any] = _without_gaps(said)
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,9 @@ class _Head:
     vapp: Name | None = None
     sshkey: Text | None = None
 
+
+# An entry and its path in the document.
+_Placed = tuple[str, Entry]
 
 _HEAD = [field.name for field in fields(_Head)]
 _KEYS = [*_HEAD, "network", "password", "components"]
@@ -116,11 +128,10 @@ def read_profile(path: Path, overrides: Iterable[tuple[str, str]] = ()) -> Profi
     document = _shaped(read_json(path) if path.suffix.lower() == ".json" else read_yaml(path), path)
     problems: list[str] = []
     for dotted, text in overrides:
-        _override(document, dotted, text, problems)
+        _override(document, dotted.split("."), text, problems)
     profile = _profile(document, problems)
     refuse_all("cannot use profile", str(path), problems)
-    if profile is None:  # _profile says why whenever it makes none
-        raise BadInput("cannot use profile", on=str(path))
+    assert profile is not None  # noqa: S101 - no problem, so there is one
     return profile
 
 
@@ -131,34 +142,33 @@ def _shaped(document: object, path: Path) -> dict[Any, Any]:
     if not isinstance(document, dict):
         raise BadInput("cannot use profile", on=str(path), why="it is neither a mapping nor a list of entries")
     if "profile" in document and "components" not in document:
-        return {"components" if key == "profile" else key: value for key, value in document.items()}
+        shaped = {key: value for key, value in document.items() if key not in _BOOKKEEPING}
+        return {**shaped, "components": shaped.pop("profile")}
     return dict(document)
 
 
-def _override(document: dict[Any, Any], dotted: str, text: str, problems: list[str]) -> None:
-    *parents, key = dotted.split(".")
+def _override(document: dict[Any, Any], path: list[str], text: str, problems: list[str]) -> None:
     level = document
-    for depth, parent in enumerate(parents):
-        # Copied, because YAML's aliases may share one mapping between two places.
-        below = level.get(parent)
+    for depth, key in enumerate(path[:-1], start=1):
+        below = level.get(key)
         if below is not None and not isinstance(below, dict):
-            problems.append(f"{'.'.join(parents[: depth + 1])}: cannot be set below, it is not a mapping")
+            problems.append(f"{'.'.join(path)}: cannot be set, {'.'.join(path[:depth])} is not a mapping")
             return
-        level[parent] = level = dict(below or {})
-    level[key] = text
+        level[key] = level = dict(below or {})  # copied: with a YAML alias another place holds it too
+    level[path[-1]] = text
 
 
 def _profile(document: dict[Any, Any], problems: list[str]) -> Profile | None:
     problems += unknown_keys(document, _KEYS, "")
     head = build(_Head, {key: value for key, value in document.items() if key in _HEAD}, "", problems)
-    network = build(Network, document.get("network") or {}, "network", problems)
+    network = build(Network, document.get("network", {}), "network", problems)
     password = _password(document.get("password"), problems)
     steps = _steps(document.get("components"), problems)
-    subnet = _subnet(network, problems) if network else None
+    placed = [one for step in steps for one in step]
     if head:
-        _check_names(head, steps, problems)
-    if network and subnet:
-        _check_addresses(network, subnet, steps, problems)
+        problems += _faults_of_names(head, placed)
+    if network:
+        problems += [*faults_of(network), *_faults_of_addresses(network, placed)]
     if problems or head is None or network is None:
         return None
     return Profile(
@@ -180,20 +190,14 @@ def _password(document: object, problems: list[str]) -> Secret | None:
         problems.append("password: a profile holds no password; write `password: {env: NAME}` and set that variable")
         return None
     secret = build(Secret, document, "password", problems)
-    if secret is None:
-        return None
-    if (secret.env is None) == (secret.setting is None):
+    if secret and (secret.env is None) == (secret.setting is None):
         problems.append("password: name either `env` or `setting`")
-    if secret.env is not None and not _VARIABLE.fullmatch(secret.env):
+    if secret and secret.env is not None and not _ENVIRONMENT_NAME.fullmatch(secret.env):
         problems.append("password.env: not the name of an environment variable")
     return secret
 
 
-# The entries of a step, each with its path in the document.
-_Step = list[tuple[str, Entry]]
-
-
-def _steps(document: object, problems: list[str]) -> list[_Step]:
+def _steps(document: object, problems: list[str]) -> list[list[_Placed]]:
     if not isinstance(document, list) or not document:
         problems.append("components: must be a list of entries")
         return []
@@ -203,87 +207,70 @@ def _steps(document: object, problems: list[str]) -> list[_Step]:
     steps = []
     for index, item in enumerate(document):
         where = f"components[{index}]"
+        within = [(where, item)]
         if isinstance(item, list):
-            within = [(f"{where}[{place}]", below) for place, below in enumerate(item)]
-        else:
-            within = [(where, item)]
+            within = [(f"{where}[{place}]", inner) for place, inner in enumerate(item)]
         if not within:
             problems.append(f"{where}: an empty list")
-        built = [(path, build(Entry, below, path, problems)) for path, below in within]
+        built = [(path, build(Entry, _filled(inner), path, problems)) for path, inner in within]
         steps.append([(path, entry) for path, entry in built if entry])
     return steps
 
 
-def _subnet(network: Network, problems: list[str]) -> _Subnet | None:
-    try:
-        subnet = ipaddress.ip_network(network.subnet, strict=False)
-    except ValueError:
-        problems.append("network.subnet: must be an address and a prefix, such as 10.96.42.0/24")
-        return None
-    if "/" not in network.subnet:
-        problems.append(f"network.subnet: has no prefix, such as {network.subnet}/24")
-        return None
-    if str(subnet.network_address) != str(ipaddress.ip_interface(network.subnet).ip):
-        problems.append(f"network.subnet: {network.subnet} is an address inside {subnet}; write that")
-    if network.gateway is not None and _ip(network.gateway) is None:
-        problems.append("network.gateway: must be an IP address")
-    return subnet
+def _filled(document: object) -> object:
+    """The entry with zPodFactory's hostname and host_id where it gives none."""
+    if not isinstance(document, dict) or not isinstance(document.get("component_uid"), str):
+        return document
+    name = re.split(r"-(?=\d)", document["component_uid"])[
+        0
+    ]  # a uid is <name>-<version>, and versions start with a digit
+    filled = dict(document)
+    if filled.get("hostname") is None:
+        filled["hostname"] = name
+    if filled.get("host_id") is None and filled.get("ip") is None:
+        filled["host_id"] = HOST_IDS.get(name)
+    return filled
 
 
-def _check_names(head: _Head, steps: list[_Step], problems: list[str]) -> None:
-    for field_name in ("name", "endpoint", "vapp"):
-        value = getattr(head, field_name)
-        if value is not None and (len(value) > VM_NAME_LIMIT or not value.isprintable() or set(value) & set("/\\%")):
-            problems.append(f"{field_name}: at most {VM_NAME_LIMIT} printable characters without / \\ %")
+def _faults_of_names(head: _Head, placed: list[_Placed]) -> Iterable[str]:
+    for key, value in (("name", head.name), ("endpoint", head.endpoint), ("vapp", head.vapp or "")):
+        if len(value) > VM_NAME_LIMIT or not value.isprintable() or set(value) & set("/\\%"):
+            yield f"{key}: must be at most {VM_NAME_LIMIT} printable characters without / \\ %"
     if not all(_LABEL.fullmatch(label) for label in head.domain.split(".")):
-        problems.append("domain: must be DNS labels joined by dots")
+        yield "domain: must be DNS labels (letters, digits, hyphens; at most 63) joined by dots"
     seen: dict[str, str] = {}
-    for where, entry in (pair for step in steps for pair in step):
+    for where, entry in placed:
         if not _LABEL.fullmatch(entry.hostname):
-            problems.append(f"{where}.hostname: must be one DNS label (letters, digits, hyphens; at most 63)")
-        name = entry.vm_name(head.domain)
-        if len(name) > VM_NAME_LIMIT:
-            problems.append(f"{where}.hostname: the VM's name {name} is longer than {VM_NAME_LIMIT} characters")
+            yield f"{where}.hostname: must be one DNS label (letters, digits, hyphens; at most 63)"
+        elif len(entry.vm_name(head.domain)) > VM_NAME_LIMIT:
+            yield f"{where}.hostname: the VM's name would be longer than {VM_NAME_LIMIT} characters"
         first = seen.setdefault(entry.hostname.lower(), where)
         if first != where:
-            problems.append(f"{where}.hostname: {entry.hostname} is already the name of {first}")
+            yield f"{where}.hostname: {entry.hostname} is already the name of {first}"
 
 
-def _check_addresses(network: Network, subnet: _Subnet, steps: list[_Step], problems: list[str]) -> None:
-    seen = {ip: "the gateway" for ip in [_ip(network.gateway or "")] if ip}
-    for where, entry in (pair for step in steps for pair in step):
+def _faults_of_addresses(network: Network, placed: list[_Placed]) -> Iterable[str]:
+    subnet = subnet_of(network)
+    seen = {ip(network.gateway or ""): "the gateway"}
+    for where, entry in placed:
+        path = f"{where}.{'host_id' if entry.ip is None else 'ip'}"
         if (entry.host_id is None) == (entry.ip is None):
-            problems.append(f"{where}: give either host_id or ip")
-            continue
-        path = f"{where}.{'ip' if entry.ip else 'host_id'}"
-        address = _address(entry, subnet)
-        if entry.ip is not None and address is None:
-            problems.append(f"{path}: must be an IP address")
-        elif address is None or not _is_host(address, subnet):
-            problems.append(f"{path}: {address or entry.host_id} is no host address of {subnet}")
-        elif seen.setdefault(address, where) != where:
-            problems.append(f"{path}: {address} is already the address of {seen[address]}")
+            yield f"{where}: give either host_id or ip"
+        elif entry.ip is not None and ip(entry.ip) is None:
+            yield f"{path}: must be an IP address"
+        elif subnet:
+            address = _address(entry, subnet)
+            if address is None or not is_host(address, subnet):
+                yield f"{path}: {address or entry.host_id} is no host's address in {subnet}"
+            elif seen.setdefault(address, where) != where:
+                yield f"{path}: {address} is already the address of {seen[address]}"
 
 
-def _ip(text: str) -> _Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
+def _address(entry: Entry, subnet: Subnet) -> Address | None:
+    return nth_address(subnet, entry.host_id or 0) if entry.ip is None else ip(entry.ip)
 
 
-def _is_host(address: _Address, subnet: _Subnet) -> bool:
-    if subnet.num_addresses <= 2:  # a point-to-point or single-host network has no other addresses
-        return address in subnet
-    reserved = {subnet.network_address, subnet.broadcast_address} if subnet.version == 4 else {subnet.network_address}
-    return address in subnet and address not in reserved
-
-
-def _address(entry: Entry, subnet: _Subnet) -> _Address | None:
-    """None when the entry's `ip` is no address, or `host_id` leads beyond the last address there is."""
-    if entry.ip is not None:
-        return _ip(entry.ip)
-    try:
-        return subnet.network_address + (entry.host_id or 0)
-    except ipaddress.AddressValueError:
-        return None
+def _without_gaps(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_gaps(inner) for key, inner in value.items() if inner not in (None, {}, ())}
+    return [_without_gaps(inner) for inner in value] if isinstance(value, list | tuple) else value
