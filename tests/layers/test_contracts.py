@@ -80,6 +80,7 @@ def test_loading_engine_and_storage_loads_no_screen() -> None:
     modules = [*modules_of("engine"), *modules_of("storage")]
     assert "engine.vsphere" in modules
     code = "\n".join([f"import {module}" for module in modules] + ["import sys", "print(*sys.modules)"])
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    screens = {name for name in loaded.split() if name.split(".")[0] in ("click", "rich", "textual", "typer")}
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    screens = {name for name in run.stdout.split() if name.split(".")[0] in ("click", "rich", "textual", "typer")}
     assert not screens
