@@ -16,6 +16,7 @@ __all__ = [
     "NoSpace",
     "NotFound",
     "NotPermitted",
+    "PlanRefused",
     "Refused",
     "SlipwayError",
     "StagingFault",
@@ -75,3 +76,14 @@ class UploadFailed(Failed):
 
 class StagingFault(Failed):
     """Staging or cloning itself failed in a way that a direct import does not share (DESIGN.md rule 7)."""
+
+
+class PlanRefused(BadInput):
+    """A deployment cannot start. Its code is that of its problems when they agree, else that of bad input."""
+
+    def __init__(self, profile: str, problems: tuple[SlipwayError, ...]) -> None:
+        listed = "; ".join(f"({number}) {problem}" for number, problem in enumerate(problems, 1))
+        why = f"{len(problems)} problems: {listed}"
+        super().__init__("cannot deploy", on=profile, why=why, fix="see them with: slipway deploy PROFILE --plan")
+        if len({problem.code for problem in problems}) == 1:
+            self.code, self.exit_code = problems[0].code, problems[0].exit_code

@@ -6,15 +6,17 @@ from typing import Protocol
 class Watcher(Protocol):
     """Somebody who watches a deployment: a terminal, a log, a test. `item` is a VM's name or a template's uid."""
 
-    def began(self, item: str, step: str, detail: str = "") -> None:
-        """The item entered a step: `waiting` `staging` `cloning` `importing` `verifying` `powering on` or what ended it."""
+    def began(self, item: str, step: str, detail: str = "", /) -> None:
+        """The item entered a step: `waiting` `staging` `cloning` `importing` `verifying` `powering on` or what ended
+        it.
+        """
         ...
 
-    def expects(self, item: str, size: int) -> None:
+    def expects(self, item: str, size: int, /) -> None:
         """The item is going to send this many bytes."""
         ...
 
-    def sent(self, item: str, count: int) -> None:
+    def sent(self, item: str, count: int, /) -> None:
         """The item has sent that many bytes more."""
         ...
 

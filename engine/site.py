@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pyVmomi import vim
-
 from engine.vsphere.inventory import Target, drs_enabled, placement_host, target_of
+from engine.vsphere.refs import HostRef
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Trust
 from storage import endpoints
@@ -23,7 +22,7 @@ class Site:
     session: Session
     target: Target
     drs: bool
-    host: vim.HostSystem | None
+    host: HostRef | None
 
     @property
     def folder_path(self) -> str:

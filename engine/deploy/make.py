@@ -1,4 +1,6 @@
-"""Making one VM: cloned from the staged template, or imported directly, planned or as the fallback (DESIGN.md rules 5 to 8)."""
+"""Making one VM: cloned from the staged template, or imported directly, planned or as the fallback (DESIGN.md rules 5
+to 8).
+"""
 
 import logging
 import threading
@@ -6,36 +8,37 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pyVmomi import vim
-
 from engine.cancel import Cancel
-from engine.deploy.plan import PlannedItem, Way, disk_provisioning
+from engine.deploy.plan import PlannedItem, Way
 from engine.deploy.verify import Wanted, make_right
 from engine.errors import Conflict, Failed, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import identity, templates
 from engine.staging.identity import Identity
-from engine.staging.stage import Staging, stage
+from engine.staging.stage import Staging, import_options, stage
 from engine.staging.templates import Template
 from engine.vsphere import tasks, vms
-from engine.vsphere.attributes import status_key, set_status
+from engine.vsphere.attributes import set_status, status_key
 from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.refs import PoolRef, TaskRef, VAppRef, VmRef
 from engine.vsphere.vms import Details, Vm
 
 log = logging.getLogger(__name__)
 
 # Seconds between two looks for a VM whose name is reserved by a clone that still runs.
 RESERVED_POLL = 1.0
+# And how long to look: longer than any clone that is worth waiting for.
+RESERVED_DEADLINE = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A VM that is as asked. `template` is the uid it was cloned from; `reason` says why it was not."""
 
-    vm: vim.VirtualMachine
+    vm: VmRef
     way: Way
     template: str
     reason: str
@@ -72,16 +75,22 @@ class StagedOnce:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What making a VM needs besides the plan: the place (vApp or pool), the deployment's templates, and where to note a task."""
+    """What making a VM needs besides the plan: the place (vApp or pool), the deployment's templates, and where to
+    note a task.
+    """
 
     site: Site
-    pool: vim.ResourcePool
-    in_vapp: bool
+    vapp: VAppRef | None
     staged: StagedOnce
     watcher: Watcher
     cancel: Cancel
-    note_task: Callable[[PlannedItem, vim.Task], None]
-    earlier_task: Callable[[PlannedItem], vim.Task | None]
+    note_task: Callable[[PlannedItem, TaskRef], None]
+    earlier_task: Callable[[PlannedItem], TaskRef | None]
+
+    @property
+    def pool(self) -> PoolRef:
+        """Where a VM's resources come from: the vApp, else the endpoint's pool."""
+        return self.vapp or self.site.target.pool
 
 
 def make(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
@@ -115,76 +124,67 @@ def _await_earlier(maker: Maker, item: PlannedItem) -> None:
         log.info("%s: %s", item.name, error)
 
 
-def _vm_named(maker: Maker, name: str) -> Vm | None:
-    session = maker.site.session
-    found = vms.vms_in_vapp(session, maker.pool) if maker.in_vapp else vms.vms_in_folder(session, maker.site.target.folder)  # type: ignore[arg-type]
-    return next((vm for vm in found if vm.name == name), None)
+def _vms_where_it_goes(maker: Maker) -> list[Vm]:
+    """The VMs of the vApp or folder that the item's VM is to be in; names are unique there."""
+    if maker.vapp is not None:
+        return vms.vms_in_vapp(maker.site.session, maker.vapp)
+    return vms.vms_in_folder(maker.site.session, maker.site.target.folder)
 
 
 def _ours(maker: Maker, item: PlannedItem) -> Vm | None:
-    """The VM of that name if it is ours and whole; a half-imported one of ours is removed. Raises NameTaken for somebody else's."""
-    found = _vm_named(maker, item.name)
+    """The VM of that name if it is ours and whole; a half-imported one of ours is removed.
+
+    Raises NameTaken for somebody else's, Conflict while an import of ours still runs on it.
+    """
+    found = next((vm for vm in _vms_where_it_goes(maker) if vm.name == item.name), None)
     if found is None:
         return None
     made = identity.parse(found.notes)
     if made is None or made.store != maker.site.store.id or made.component != item.component.uid:
-        raise NameTaken("cannot deploy", on=item.name, why="a VM of that name is there and is not ours", fix="choose another name or remove it")
+        why = "a VM of that name is there and is not ours"
+        raise NameTaken("cannot deploy", on=item.name, why=why, fix="choose another name or remove it")
     if not made.importing:
         return found
     if tasks.still_running(maker.site.session, found.ref):
-        raise Conflict("cannot deploy", on=item.name, why="an earlier import of it is still under way", fix="try again when it has ended")
+        why = "an earlier import of it is still under way"
+        raise Conflict("cannot deploy", on=item.name, why=why, fix="try again when it has ended")
     vms.destroy(maker.site.session, found.ref, found.name)
     return None
 
 
 def _clone(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
-    """Clone and verify. A template that vanished is resolved once more; only a failure before the VM exists is a StagingFault."""
-    for attempt in (1, 2):
-        template = _template(maker, item)
+    """Clone and verify. A template that vanished is resolved once more; only a failure before the VM is a
+    StagingFault.
+    """
+    try:
+        ref, made, template = _clone_of(maker, item, mine)
+    except Gone:
         try:
-            machine = vms.details(maker.site.session, template)
-            made = replace(mine, template=machine.vm.moid)
-            ref = _clone_of(maker, item, machine, made)
-            break
+            ref, made, template = _clone_of(maker, item, mine)
         except Gone as error:
-            if attempt == 2:
-                raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
+            raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
     found = identity.parse(vms.look(maker.site.session, ref).notes)
-    _verify(maker, item, ref, found if found and found.store == made.store else made, machine)
+    _verify(maker, item, ref, found if found and found.store == made.store else made, template)
     return Made(ref, Way.STAGED, item.component.uid, "")
 
 
-def _template(maker: Maker, item: PlannedItem) -> vim.VirtualMachine:
+def _template(maker: Maker, item: PlannedItem) -> Details:
+    """The staged template to clone, staged now if need be."""
     if item.package is not None:
         maker.watcher.began(item.name, "waiting", f"for the template {item.component.uid}")
-        template = maker.staged.get(staging_of(item))
+        options = import_options(item.component)
+        template = maker.staged.get(Staging(item.component, item.package, item.network, options))
     else:
         template = templates.look(maker.site, item.component.uid, item.component)
     if template.ref is None or not template.usable:
         raise StagingFault("cannot clone", on=item.name, why=f"{template.path} is {template.state}: {template.why}")
-    return template.ref
+    return vms.details(maker.site.session, template.ref)
 
 
-def staging_of(item: PlannedItem) -> Staging:
-    """How the item's component is staged: its adapters parked on the item's own network."""
-    assert item.package is not None
-    return Staging(item.component, item.package, item.network, import_options(item))
-
-
-def import_options(item: PlannedItem) -> dict[str, str]:
-    """The component's import settings, as ImportRequest names them (OvfManager.CreateImportSpecParams)."""
-    spec = item.component.spec
-    options = {
-        "disk_provisioning": disk_provisioning(item.component),
-        "deployment_option": spec.get("Deployment"),
-        "ip_allocation_policy": spec.get("IPAllocationPolicy"),
-        "ip_protocol": spec.get("IPProtocol"),
-    }
-    return {name: str(value) for name, value in options.items() if value}
-
-
-def _clone_of(maker: Maker, item: PlannedItem, template: Details, made: Identity) -> vim.VirtualMachine:
-    """Clone, or find the clone that an earlier attempt of ours has reserved the name for."""
+def _clone_of(maker: Maker, item: PlannedItem, mine: Identity) -> tuple[VmRef, Identity, Details]:
+    """Clone, or find the clone that an earlier attempt of ours reserved the name for; with identity and template."""
+    template = _template(maker, item)
+    made = replace(mine, template=template.vm.moid)
     request = CloneRequest(
         name=item.name,
         annotation=identity.notes_with(template.vm.notes, made),
@@ -194,17 +194,17 @@ def _clone_of(maker: Maker, item: PlannedItem, template: Details, made: Identity
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
     )
     maker.watcher.began(item.name, "cloning", f"from {template.vm.name}")
-    deadline = time.monotonic() + 3600
+    site = maker.site
+    deadline = time.monotonic() + RESERVED_DEADLINE
     while True:
         try:
-            task = start_clone(maker.site.session, maker.site.target, template, maker.pool, maker.site.host, request)
+            task = start_clone(site.session, site.target, template, maker.pool, site.host, request)
             maker.note_task(item, task)
-            vm: vim.VirtualMachine = tasks.wait(maker.site.session, task, f"clone {template.vm.name} as", item.name, maker.cancel)
-            return vm
+            return tasks.wait(site.session, task, "clone", item.name, maker.cancel), made, template
         except NameTaken:
             found = _ours(maker, item)
             if found is not None:
-                return found.ref
+                return found.ref, made, template
             if time.monotonic() > deadline:
                 raise
             maker.watcher.began(item.name, "waiting", "the name is reserved by a clone that still runs")
@@ -214,7 +214,9 @@ def _clone_of(maker: Maker, item: PlannedItem, template: Details, made: Identity
 
 
 def _backings(maker: Maker, item: PlannedItem, adapters: int) -> tuple[object, ...]:
-    """One network backing per adapter that the VM is to have: the profile's mapping by the OVF's network name, else the portgroup."""
+    """One network backing per adapter that the VM is to have: the profile's mapping by the OVF's network name, else
+    the portgroup.
+    """
     session = maker.site.session
     default = nic_backing(session, item.network)
     mapped = {name: nic_backing(session, network) for name, network in item.networks.items()}
@@ -223,11 +225,16 @@ def _backings(maker: Maker, item: PlannedItem, adapters: int) -> tuple[object, .
     return tuple(mapped.get(names[index], default) if index < len(names) else default for index in range(wanted))
 
 
-def _import(maker: Maker, item: PlannedItem, mine: Identity) -> vim.VirtualMachine:
+def _import(maker: Maker, item: PlannedItem, mine: Identity) -> VmRef:
     """Import the OVA straight into the VM. The identity says `importing` until every byte has arrived."""
     package = item.package
     if package is None:
-        raise Failed("cannot import", on=item.name, why=f"{item.component.uid} has no OVA file", fix=f"slipway component set-file {item.component.uid} OVA")
+        raise Failed(
+            "cannot import",
+            on=item.name,
+            why=f"{item.component.uid} has no OVA file",
+            fix=f"slipway component set-file {item.component.uid} OVA",
+        )
     maker.watcher.began(item.name, "importing", f"uploading {package.name}")
     maker.watcher.expects(item.name, package.upload_bytes)
     site = maker.site
@@ -235,21 +242,30 @@ def _import(maker: Maker, item: PlannedItem, mine: Identity) -> vim.VirtualMachi
         name=item.name,
         package=package,
         annotation=identity.notes_with(package.descriptor.annotation, replace(mine, importing=True)),
-        networks={network.name: item.networks.get(network.name, item.network) for network in package.descriptor.networks},
+        networks={
+            network.name: item.networks.get(network.name, item.network) for network in package.descriptor.networks
+        },
         checksum=item.component.checksum,
         properties=item.properties,
-        **import_options(item),  # type: ignore[arg-type]
+        **import_options(item.component),  # type: ignore[arg-type]
     )
     # A vApp refuses a folder in ImportVApp (vSphere sheet).
-    folder = None if maker.in_vapp else site.target.folder
+    folder = None if maker.vapp else site.target.folder
     ref = import_vm(
-        site.session, site.target, request, folder, maker.pool, site.host, maker.cancel, lambda count: maker.watcher.sent(item.name, count)
+        site.session,
+        site.target,
+        request,
+        folder,
+        maker.pool,
+        site.host,
+        maker.cancel,
+        lambda count: maker.watcher.sent(item.name, count),
     )
     _verify(maker, item, ref, mine, None)
     return ref
 
 
-def _verify(maker: Maker, item: PlannedItem, ref: vim.VirtualMachine, mine: Identity, template: Details | None) -> None:
+def _verify(maker: Maker, item: PlannedItem, ref: VmRef, mine: Identity, template: Details | None) -> None:
     maker.watcher.began(item.name, "verifying")
     session = maker.site.session
     machine = vms.details(session, ref)
@@ -269,4 +285,3 @@ def _verify(maker: Maker, item: PlannedItem, ref: vim.VirtualMachine, mine: Iden
     key = status_key(session) if machine.vm.custom else None
     if key is not None and machine.vm.custom.get(key):
         set_status(session, ref, item.name, key, "")
-

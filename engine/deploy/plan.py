@@ -1,25 +1,26 @@
-"""The plan: what a deployment is going to do, how many bytes travel, and every problem found, before anything changes."""
+"""The plan: what a deployment is going to do, how many bytes travel, and every problem found, before anything
+changes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-
-from pyVmomi import vim
+from typing import Any
 
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_properties
 from engine.deploy.values import declared, given, problem_with
 from engine.deploy.variables import variables_for
-from engine.errors import BadInput, Conflict, Failed, NameTaken, NoSpace, NotFound, SlipwayError
+from engine.errors import BadInput, Conflict, Failed, NameTaken, NoSpace, NotFound, PlanRefused, SlipwayError
 from engine.ova.package import Package, open_package
 from engine.site import Site
 from engine.staging import identity, templates
 from engine.staging.templates import Template
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
-from engine.vsphere.inventory import find_network
-from engine.vsphere.properties import read
+from engine.vsphere.inventory import find_network, free_space
+from engine.vsphere.refs import NetworkRef, VmRef
 from engine.vsphere.vapps import find_vapp
 from engine.vsphere.vms import Vm
 from storage import components, settings
@@ -48,8 +49,8 @@ class PlannedItem:
     way: Way
     why: str
     properties: dict[str, str] = field(repr=False)
-    network: vim.Network
-    networks: dict[str, vim.Network]
+    network: NetworkRef
+    networks: dict[str, NetworkRef]
     there: Vm | None = None
 
 
@@ -71,18 +72,35 @@ class Plan:
         """Every item in order."""
         return (item for step in self.steps for item in step)
 
+    def as_dict(self) -> dict[str, Any]:
+        """The stable JSON form (docs/cli.md)."""
+        return {
+            "profile": self.profile.name,
+            "endpoint": self.profile.endpoint,
+            "items": [
+                {
+                    "name": item.name,
+                    "address": item.address,
+                    "component": item.component.uid,
+                    "path": str(item.way),
+                    "why": item.why,
+                }
+                for item in self.items
+            ],
+            "to_stage": list(self.to_stage),
+            "upload_bytes": self.upload_bytes,
+            "space_needed_bytes": self.space_needed,
+            "space_free_bytes": self.space_free,
+            "problems": [problem.as_dict() for problem in self.problems],
+        }
+
     def check(self) -> None:
         """Raise the plan's problem, or one error that lists all of them; its kind is theirs when they agree."""
         if not self.problems:
             return
         if len(self.problems) == 1:
             raise self.problems[0]
-        codes = {problem.exit_code for problem in self.problems}
-        kind = type(self.problems[0]) if len(codes) == 1 else BadInput
-        if kind.__init__ is not SlipwayError.__init__:
-            kind = next(base for base in kind.__mro__ if base.__dict__.get("code") and base.__init__ is SlipwayError.__init__)
-        listed = "; ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, 1))
-        raise kind("cannot deploy", on=self.profile.name, why=f"{len(self.problems)} problems: {listed}")
+        raise PlanRefused(self.profile.name, self.problems)
 
 
 def make_plan(site: Site, profile: Profile, password: str) -> Plan:
@@ -100,13 +118,15 @@ class _Planner:
         self.problems: list[SlipwayError] = []
         self.packages: dict[str, Package | None] = {}
         self.templates: dict[str, Template] = {}
-        self.networks: dict[str, vim.Network | None] = {}
+        self.networks: dict[str, NetworkRef | None] = {}
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
     def plan(self) -> Plan:
         self._check_vapp()
         taken = self._vms_there()
-        steps = tuple(tuple(item for entry in step if (item := self._item(entry, taken))) for step in self.profile.steps)
+        steps = tuple(
+            tuple(item for entry in step if (item := self._item(entry, taken))) for step in self.profile.steps
+        )
         items = [item for step in steps for item in step]
         staged = {item.component.uid: item for item in items if item.way is Way.STAGED}
         to_stage = {uid: item for uid, item in staged.items() if not self.templates[uid].usable}
@@ -114,10 +134,14 @@ class _Planner:
         uploads = [item.package for item in [*to_stage.values(), *direct] if item.package]
         cloned = [item for item in items if item.way is Way.STAGED]
         needed = sum(self._space(item) for item in [*to_stage.values(), *direct, *cloned])
-        free = int(read(self.site.session, self.site.target.datastore, "summary.freeSpace").get("summary.freeSpace") or 0)
+        free = free_space(self.site.session, self.site.target.datastore)
         if needed > free:
             self.problems.append(
-                NoSpace("cannot fit", on=self.profile.name, why=f"{needed >> 20} MiB are needed on {self.site.endpoint.datastore}, {free >> 20} are free")
+                NoSpace(
+                    "cannot fit",
+                    on=self.profile.name,
+                    why=f"{needed >> 20} MiB are needed on {self.site.endpoint.datastore}, {free >> 20} are free",
+                )
             )
         return Plan(
             profile=self.profile,
@@ -141,7 +165,14 @@ class _Planner:
             return None
         there = taken.get(name)
         if there and not self._is_ours(there, component):
-            self.problems.append(NameTaken("cannot deploy", on=name, why="a VM of that name is there and is not ours", fix="choose another name or remove it"))
+            self.problems.append(
+                NameTaken(
+                    "cannot deploy",
+                    on=name,
+                    why="a VM of that name is there and is not ours",
+                    fix="choose another name or remove it",
+                )
+            )
         template = self._template(component)
         package = self._package(component)
         way, why = self._way(component, template)
@@ -182,9 +213,20 @@ class _Planner:
             self.problems.append(error)
             return None
         if not component.enabled:
-            self.problems.append(Conflict("cannot deploy", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}"))
+            self.problems.append(
+                Conflict(
+                    "cannot deploy", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}"
+                )
+            )
         elif component.kind in (Kind.ISO, Kind.UNSUPPORTED) and not component.ova_path:
-            self.problems.append(BadInput("cannot deploy", on=uid, why=f"it is {component.kind}: there is no OVA to import", fix=f"slipway component set-file {uid} OVA"))
+            self.problems.append(
+                BadInput(
+                    "cannot deploy",
+                    on=uid,
+                    why=f"it is {component.kind}: there is no OVA to import",
+                    fix=f"slipway component set-file {uid} OVA",
+                )
+            )
         else:
             return component
         return None
@@ -203,21 +245,30 @@ class _Planner:
         if not self.staging_on or component.kind is not Kind.L1:
             return None
         if component.uid not in self.templates:
-            self.templates[component.uid] = templates.look(self.site, component.uid, component, self._package(component))
+            self.templates[component.uid] = templates.look(
+                self.site, component.uid, component, self._package(component)
+            )
         return self.templates[component.uid]
 
-    def _network(self, name: str) -> vim.Network | None:
+    def _network(self, name: str) -> NetworkRef | None:
         if name not in self.networks:
             self.networks[name] = None
             try:
                 if not name:
-                    raise BadInput("no portgroup for", on=self.profile.name, why="neither the profile nor the endpoint names one", fix="set network.portgroup in the profile")
+                    raise BadInput(
+                        "no portgroup for",
+                        on=self.profile.name,
+                        why="neither the profile nor the endpoint names one",
+                        fix="set network.portgroup in the profile",
+                    )
                 self.networks[name] = find_network(self.site.session, self.site.target.datacenter, name)
             except (BadInput, NotFound) as error:
                 self.problems.append(error)
         return self.networks[name]
 
-    def _properties(self, entry: Entry, component: Component, package: Package | None, template: Template | None) -> dict[str, str]:
+    def _properties(
+        self, entry: Entry, component: Component, package: Package | None, template: Template | None
+    ) -> dict[str, str]:
         """The rendered values, those of the OVF's own properties checked against their types."""
         try:
             variables = variables_for(self.site.store, self.profile, entry, component, self.password)
@@ -228,29 +279,38 @@ class _Planner:
         name = entry.vm_name(self.profile.domain)
         if package is None:
             if template and template.ref:
-                self._check_against_template(name, values, template)
+                self._check_against_template(name, values, template.ref)
             return values
         descriptor = package.descriptor
         if values and not descriptor.transport:
             self.problems.append(
-                BadInput("cannot give properties to", on=name, why=f"{package.name} names no ovf:transport, its guest would never see them", fix="remove them from the component")
+                BadInput(
+                    "cannot give properties to",
+                    on=name,
+                    why=f"{package.name} names no ovf:transport, its guest would never see them",
+                    fix="remove them from the component",
+                )
             )
         values = given(descriptor, values)
         for key, value in values.items():
             prop = declared(descriptor, key)
             if prop is None:
                 known = ", ".join(prop.key for prop in descriptor.properties) or "none"
-                self.problems.append(BadInput("unknown property", on=f"{name}: {key}", why=f"{package.name} declares {known}"))
+                self.problems.append(
+                    BadInput("unknown property", on=f"{name}: {key}", why=f"{package.name} declares {known}")
+                )
             elif wrong := problem_with(prop, value):
-                self.problems.append(BadInput("cannot set the property", on=f"{name}: {key}", why=f"{wrong} ({prop.type})"))
+                self.problems.append(
+                    BadInput("cannot set the property", on=f"{name}: {key}", why=f"{wrong} ({prop.type})")
+                )
         return {prop.key if (prop := declared(descriptor, key)) else key: value for key, value in values.items()}
 
-    def _check_against_template(self, name: str, values: dict[str, str], template: Template) -> None:
-        assert template.ref is not None
-        properties = vms.details(self.site.session, template.ref).properties
+    def _check_against_template(self, name: str, values: dict[str, str], template: VmRef) -> None:
+        properties = vms.details(self.site.session, template).properties
         for key in values:
             if declared_property(properties, key) is None:
-                self.problems.append(BadInput("unknown property", on=f"{name}: {key}", why=f"the template {template.uid} does not declare it"))
+                why = "the template does not declare it"
+                self.problems.append(BadInput("unknown property", on=f"{name}: {key}", why=why))
 
     def _check_networks(self, entry: Entry, component: Component, package: Package | None) -> None:
         if not entry.networks:
@@ -262,7 +322,13 @@ class _Planner:
         known = [network.name for network in package.descriptor.networks]
         for ovf_name in entry.networks:
             if ovf_name not in known:
-                self.problems.append(BadInput("unknown network", on=f"{name}: {ovf_name}", why=f"{package.name} has {', '.join(known) or 'none'}"))
+                self.problems.append(
+                    BadInput(
+                        "unknown network",
+                        on=f"{name}: {ovf_name}",
+                        why=f"{package.name} has {', '.join(known) or 'none'}",
+                    )
+                )
 
     def _check_disks(self, entry: Entry, component: Component, package: Package | None) -> None:
         if package is None:
@@ -272,12 +338,18 @@ class _Planner:
             if index + 1 < len(disks) and disks[index + 1].capacity_bytes > size << 30:
                 has = disks[index + 1].capacity_bytes / (1 << 30)
                 on = f"{entry.vm_name(self.profile.domain)}: vdisks[{index}]"
-                self.problems.append(BadInput("cannot size", on=on, why=f"Hard disk {index + 2} of {component.uid} has {has:g} GiB, {size} were asked; disks only grow"))
+                why = f"Hard disk {index + 2} of {component.uid} has {has:g} GiB, {size} were asked; disks only grow"
+                self.problems.append(BadInput("cannot size", on=on, why=why))
 
     def _check_vapp(self) -> None:
         if self.profile.vapp and not self.site.drs:
             self.problems.append(
-                BadInput("cannot make the vApp", on=self.profile.vapp, why="the cluster has DRS off, and vApps need it", fix="turn on DRS, or leave vapp: out of the profile")
+                BadInput(
+                    "cannot make the vApp",
+                    on=self.profile.vapp,
+                    why="the cluster has DRS off, and vApps need it",
+                    fix="turn on DRS, or leave vapp: out of the profile",
+                )
             )
 
     def _vms_there(self) -> dict[str, Vm]:
@@ -294,18 +366,15 @@ class _Planner:
         return made is not None and made.store == self.site.store.id and made.component == component.uid
 
     def _space(self, item: PlannedItem) -> int:
-        """Bytes that the item's disks take: populated size for thin ones, capacity otherwise, the archive's size where nothing else is known."""
+        """Bytes that the item's disks take: populated size for thin ones, capacity otherwise, the archive's size
+        where nothing else is known.
+        """
         if item.package is None:
             return self.templates[item.component.uid].size_bytes
         disks = item.package.descriptor.disks
-        if disk_provisioning(item.component) != "thin":
+        if (item.component.spec.get("DiskProvisioning") or "thin") != "thin":
             return sum(disk.capacity_bytes for disk in disks)
         return max(sum(disk.populated_bytes or 0 for disk in disks), item.package.upload_bytes)
-
-
-def disk_provisioning(component: Component) -> str:
-    """The component's DiskProvisioning (OvfManager.CreateImportSpecParams), thin where it names none."""
-    return str(component.spec.get("DiskProvisioning") or "thin")
 
 
 def _half_made(vm: Vm) -> bool:
@@ -314,4 +383,9 @@ def _half_made(vm: Vm) -> bool:
 
 
 def _no_file(component: Component) -> Failed | BadInput:
-    return BadInput("no OVA file for", on=component.uid, why="it has to be uploaded and no file is set", fix=f"slipway component set-file {component.uid} OVA")
+    return BadInput(
+        "no OVA file for",
+        on=component.uid,
+        why="it has to be uploaded and no file is set",
+        fix=f"slipway component set-file {component.uid} OVA",
+    )

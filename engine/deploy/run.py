@@ -1,13 +1,14 @@
-"""Running a deployment: the steps of a profile in order, the items of a step in parallel, every state kept in the store."""
+"""Running a deployment: the steps of a profile in order, the items of a step in parallel, every state kept in the
+store.
+"""
 
+import json
 import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
-
-from pyVmomi import vim
 
 from engine.cancel import Cancel
 from engine.deploy.make import Made, Maker, StagedOnce, make
@@ -17,6 +18,7 @@ from engine.progress import Watcher
 from engine.site import Site
 from engine.staging.identity import Identity
 from engine.vsphere import vms
+from engine.vsphere.refs import TaskRef, moid
 from engine.vsphere.vapps import make_vapp
 from storage import audit, deployments
 from storage.deployments import Item
@@ -29,7 +31,9 @@ PARALLEL = 8
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """How one VM ended. `state`: succeeded, failed, cancelled, or pending (an earlier step failed); `path`: staged, direct, skipped or ""."""
+    """How one VM ended. `state`: succeeded, failed, cancelled, or pending (an earlier step failed); `path`: staged,
+    direct, skipped or "".
+    """
 
     name: str
     state: str
@@ -76,16 +80,32 @@ class _Counting:
 
 
 def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Cancel) -> Result:
-    """Make every VM of the plan. Failures are in the result; it raises only what keeps the whole deployment from starting."""
+    """Make every VM of the plan. Failures are in the result; it raises only what keeps the whole deployment from
+    starting.
+    """
     started = time.monotonic()
     store = site.store
     planned = list(plan.items)
-    row = deployments.create(store, plan.profile.name, site.endpoint.id, plan.profile.as_dict(), [(item.name, item.component.uid) for item in planned])
+    row = deployments.create(
+        store,
+        plan.profile.name,
+        site.endpoint.id,
+        json.dumps(asdict(plan.profile)),
+        [(item.name, item.component.uid) for item in planned],
+    )
     audit.record(store, "deployment started", f"{site.endpoint.name}/{plan.profile.name}", f"deployment {row.id}")
     counting = _Counting(watcher)
     results: dict[str, ItemResult] = {}
     try:
-        run = _Run(site, plan, power_on, counting, cancel, {item.name: item for item in deployments.items(store, row.id)}, row.id)
+        run = _Run(
+            site,
+            plan,
+            power_on,
+            counting,
+            cancel,
+            {item.name: item for item in deployments.items(store, row.id)},
+            row.id,
+        )
         for step in plan.steps:
             with ThreadPoolExecutor(PARALLEL, thread_name_prefix="item") as pool:
                 results |= {result.name: result for result in pool.map(run.item, step)}
@@ -95,7 +115,10 @@ def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Can
         state = _state(results, len(planned))
         deployments.update(store, row.id, state=state, ended=_now(site), bytes_sent=counting.bytes)
         audit.record(store, f"deployment {state}", f"{site.endpoint.name}/{plan.profile.name}", f"deployment {row.id}")
-    ended = tuple(results.get(item.name) or ItemResult(item.name, "pending", reason="an earlier step did not succeed") for item in planned)
+    ended = tuple(
+        results.get(item.name) or ItemResult(item.name, "pending", reason="an earlier step did not succeed")
+        for item in planned
+    )
     return Result(row.id, state, round(time.monotonic() - started, 3), counting.bytes, ended)
 
 
@@ -103,7 +126,14 @@ class _Run:
     """One deployment under way: where its VMs go and what its items share."""
 
     def __init__(
-        self, site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Cancel, rows: dict[str, Item], deployment: int
+        self,
+        site: Site,
+        plan: Plan,
+        power_on: bool,
+        watcher: Watcher,
+        cancel: Cancel,
+        rows: dict[str, Item],
+        deployment: int,
     ) -> None:
         self._site, self._watcher, self._cancel, self._power_on, self._rows = site, watcher, cancel, power_on, rows
         self._deployment = deployment
@@ -112,8 +142,7 @@ class _Run:
         self._earlier = {name: deployments.latest_item(site.store, site.endpoint.id, name) for name in rows}
         self._maker = Maker(
             site=site,
-            pool=make_vapp(site.session, site.target, vapp) if vapp else site.target.pool,
-            in_vapp=bool(vapp),
+            vapp=make_vapp(site.session, site.target, vapp) if vapp else None,
             staged=StagedOnce(site, watcher, cancel),
             watcher=watcher,
             cancel=cancel,
@@ -130,12 +159,12 @@ class _Run:
         try:
             self._cancel.check()
             made = make(self._maker, item, self._identity(item, row))
-            moid = str(made.vm._GetMoId())
-            deployments.update_item(store, row.id, vm=moid, path=made.way, template=made.template, reason=made.reason)
+            vm = moid(made.vm)
+            deployments.update_item(store, row.id, vm=vm, path=made.way, template=made.template, reason=made.reason)
             if self._power_on:
                 self._watcher.began(item.name, "powering on")
                 vms.power_on(self._site.session, made.vm, item.name, self._cancel)
-            result = _succeeded(item, made, moid, started)
+            result = _succeeded(item, made, vm, started)
         except Cancelled as error:
             result = ItemResult(item.name, "cancelled", seconds=_since(started), reason=str(error))
         except SlipwayError as error:
@@ -156,19 +185,21 @@ class _Run:
             address=item.address,
         )
 
-    def _note_task(self, item: PlannedItem, task: vim.Task) -> None:
-        deployments.update_item(self._site.store, self._rows[item.name].id, task=str(task._GetMoId()))
+    def _note_task(self, item: PlannedItem, task: TaskRef) -> None:
+        deployments.update_item(self._site.store, self._rows[item.name].id, task=moid(task))
 
-    def _earlier_task(self, item: PlannedItem) -> vim.Task | None:
-        """The clone task of an earlier deployment of this VM, if it is of this very vCenter (MoRefs are void in another)."""
+    def _earlier_task(self, item: PlannedItem) -> TaskRef | None:
+        """The clone task of an earlier deployment of this VM, if it is of this very vCenter (MoRefs are void in
+        another).
+        """
         row = self._earlier.get(item.name)
         if row is None or not row.task or row.instance_uuid != self._site.session.instance_uuid:
             return None
-        return self._site.session.managed(vim.Task, row.task)
+        return self._site.session.managed(TaskRef, row.task)
 
 
-def _succeeded(item: PlannedItem, made: Made, moid: str, started: float) -> ItemResult:
-    return ItemResult(item.name, "succeeded", str(made.way), made.template, moid, _since(started), made.reason)
+def _succeeded(item: PlannedItem, made: Made, vm: str, started: float) -> ItemResult:
+    return ItemResult(item.name, "succeeded", str(made.way), made.template, vm, _since(started), made.reason)
 
 
 def _since(started: float) -> float:

@@ -30,7 +30,9 @@ def declared(descriptor: Descriptor, key: str) -> Property | None:
 
 
 def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
-    """The values to set. An empty one for a typed property means the OVF's own default: vCenter refuses "" for a number (weakness 9)."""
+    """The values to set. An empty one for a typed property means the OVF's own default: vCenter refuses "" for a
+    number (weakness 9).
+    """
 
     def is_given(key: str, value: str) -> bool:
         prop = declared(descriptor, key)
@@ -55,7 +57,9 @@ def problem_with(prop: Property, value: str) -> str:
     return _length(prop, shown, value, bounds)
 
 
-def _outside(shown: str, value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None) -> str:
+def _outside(
+    shown: str, value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None
+) -> str:
     if bounds:
         least = float(bounds[2]) if bounds[2] else least
         most = float(bounds[3]) if bounds[3] else most

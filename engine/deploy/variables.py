@@ -1,8 +1,10 @@
 """The template variables of one VM (`zpod_hostname`, `zpod_ipaddress`, ..; zpodfactory sheet)."""
 
+import os
 from ipaddress import ip_network
 
-from engine.catalog.profiles import Entry, Profile
+from engine.catalog.profiles import Entry, Profile, Secret
+from engine.errors import BadInput
 from storage import settings
 from storage.components import Component
 from storage.store import Store
@@ -11,7 +13,9 @@ from storage.store import Store
 ESXI_FQDN = "ff_esxi_hostname_is_fqdn"
 
 
-def variables_for(store: Store, profile: Profile, entry: Entry, component: Component, password: str) -> dict[str, str | None]:
+def variables_for(
+    store: Store, profile: Profile, entry: Entry, component: Component, password: str
+) -> dict[str, str | None]:
     """Variable -> value for one entry. None for what the profile leaves out; the rendering makes that an empty text."""
     subnet = ip_network(profile.network.subnet, strict=False)
     full_name = component.type == "esxi" and settings.value(store, ESXI_FQDN) != ""
@@ -30,6 +34,23 @@ def variables_for(store: Store, profile: Profile, entry: Entry, component: Compo
         "zpod_sshkey": profile.sshkey,
         "zpod_portgroup": profile.network.portgroup,
     }
+
+
+def read_password(store: Store, secret: Secret | None) -> str:
+    """The lab's password from where the profile says it is, "" when it names none. Raises BadInput, NotFound."""
+    if secret is None:
+        return ""
+    if secret.setting is not None:
+        return settings.get(store, secret.setting).value
+    value = os.environ.get(secret.env or "")
+    if value is None:
+        raise BadInput(
+            "no password in the environment variable",
+            on=str(secret.env),
+            why="it is not set",
+            fix=f"export {secret.env}",
+        )
+    return value
 
 
 def _zcore_address(profile: Profile) -> str:

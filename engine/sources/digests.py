@@ -7,24 +7,29 @@ from pathlib import Path
 from engine.cancel import Cancel
 from engine.errors import BadInput, BadPackage
 
-# Reading in 1 MiB blocks: hashlib releases the GIL from 2 KiB on, and SHA-256 is then the ceiling (185-368 MiB/s a core without
+# Reading in 1 MiB blocks: hashlib releases the GIL from 2 KiB on, and SHA-256 is then the ceiling (185-368 MiB/s a
+# core without
 # SHA instructions, 1.8 GiB/s with them).
 BLOCK = 1 << 20
 
 
 def file_digest(path: Path, algorithm: str, cancel: Cancel, progress: Callable[[int], None] = lambda read: None) -> str:
-    """The file's digest as lower-case hex; `progress` gets the bytes of each block. Raises BadInput (unreadable) or Cancelled."""
+    """The file's digest as lower-case hex; `progress` gets the bytes of each block. Raises BadInput (unreadable) or
+    Cancelled.
+    """
     digest = hashlib.new(algorithm)
     buffer = bytearray(BLOCK)
     view = memoryview(buffer)
     try:
-        with open(path, "rb", buffering=0) as file:
+        with path.open("rb", buffering=0) as file:
             while count := file.readinto(buffer):
                 cancel.check()
                 digest.update(view[:count])
                 progress(count)
     except OSError as error:
-        raise BadInput("cannot read", on=str(path), why=error.strerror or str(error), fix="check the path and its permissions") from error
+        raise BadInput(
+            "cannot read", on=str(path), why=error.strerror or str(error), fix="check the path and its permissions"
+        ) from error
     return digest.hexdigest()
 
 
@@ -33,7 +38,9 @@ def split_checksum(checksum: str) -> tuple[str, str]:
     algorithm, _, digest = checksum.partition(":")
     algorithm = algorithm.lower().replace("-", "")
     if algorithm not in ("sha1", "sha256", "sha512") or len(digest) != hashlib.new(algorithm).digest_size * 2:
-        raise BadInput("cannot use the checksum", on=checksum, why="it is not sha1:, sha256: or sha512: and as many hex digits")
+        raise BadInput(
+            "cannot use the checksum", on=checksum, why="it is not sha1:, sha256: or sha512: and as many hex digits"
+        )
     return algorithm, digest.lower()
 
 

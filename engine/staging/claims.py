@@ -1,8 +1,8 @@
 """Claims: who alone may stage a component on an endpoint.
 
-A claim is a row of `settings` named `_ova_staging_lock_<endpoint_id>_<uid>`; its unique name makes INSERT the election (zPodFactory's rule).
-Its value tells who holds it and since when, so that a claim left by a crash is seen and taken over. A row written by zPodFactory
-itself (value `1`) is foreign: shown, and cleared only by hand.
+A claim is a row of `settings` named `_ova_staging_lock_<endpoint_id>_<uid>`; its unique name makes INSERT the
+election (zPodFactory's rule). Its value tells who holds it and since when, so that a claim left by a crash is seen
+and taken over. A row written by zPodFactory itself (value `1`) is foreign: shown, and cleared only by hand.
 """
 
 import json
@@ -46,7 +46,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A claim row as it stands. `holder`, `since` and `token` are None for a foreign one; `purpose` says what it is held for."""
+    """A claim row as it stands. `holder`, `since` and `token` are None for a foreign one; `purpose` says what it is
+    held for.
+    """
 
     name: str
     endpoint_id: int
@@ -129,7 +131,9 @@ def clear(store: Store, name: str, force: bool = False) -> None:
     """Remove a claim by hand. A live one only with `force`; looked at again in the statement that removes it."""
     row = find(store, name)
     if row.verdict is Verdict.LIVE and not force:
-        raise Conflict("cannot clear", on=name, why=f"its holder is at work ({row.evidence})", fix="wait for it, or add --force")
+        raise Conflict(
+            "cannot clear", on=name, why=f"its holder is at work ({row.evidence})", fix="wait for it, or add --force"
+        )
     if not claims.delete(store, name, row.value):
         raise Conflict("cannot clear", on=name, why="it changed hands meanwhile", fix="look again: slipway lock list")
     audit.record(store, "claim cleared", name, row.evidence)
@@ -144,7 +148,16 @@ def understood(row: ClaimRow) -> Standing:
         token, purpose = int(values["token"]), str(values["for"])
     except (ValueError, KeyError, TypeError):
         return Standing(
-            row.name, row.endpoint_id, row.uid, None, None, None, "", Verdict.FOREIGN, "not written by Slipway, age unknown", row.value
+            row.name,
+            row.endpoint_id,
+            row.uid,
+            None,
+            None,
+            None,
+            "",
+            Verdict.FOREIGN,
+            "not written by Slipway, age unknown",
+            row.value,
         )
     verdict, evidence = judged(holder)
     return Standing(row.name, row.endpoint_id, row.uid, holder, token, since, purpose, verdict, evidence, row.value)
@@ -160,4 +173,3 @@ def judged(holder: Holder) -> tuple[Verdict, str]:
     if rebooted(holder):
         return Verdict.HOST_REBOOTED, f"{holder.host} has started again since {who} ran"
     return Verdict.LIVE, f"{who} cannot be seen from here"
-

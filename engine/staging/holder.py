@@ -10,7 +10,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One process. `boot_id` and `pid_ns` are the kernel's; `started` is in clock ticks after boot (proc(5), stat field 22)."""
+    """One process. `boot_id` and `pid_ns` are the kernel's; `started` is in clock ticks after boot (proc(5), stat
+    field 22).
+    """
 
     owner: str
     host: str
@@ -69,6 +71,6 @@ def _boot_id() -> str:
 
 def _pid_namespace() -> str:
     try:
-        return os.readlink("/proc/self/ns/pid")
+        return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""

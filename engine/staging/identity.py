@@ -12,10 +12,11 @@ MARK = "slipway:"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who made a VM or template. `store` is the maker's 6 hex digits; `created` UTC, ISO 8601 with Z; `digest` the component's checksum.
+    """Who made a VM or template. `store` is the maker's 6 hex digits; `created` UTC, ISO 8601 with Z; `digest` the
+    component's checksum.
 
-    `template` is the MoRef value of what a clone came from; `importing` stands while the disks are on their way; `shape` is a
-    template's hardware as staged: a difference later means that somebody edited it.
+    `template` is the MoRef value of what a clone came from; `importing` stands while the disks are on their way;
+    `shape` is a template's hardware as staged: a difference later means that somebody edited it.
     """
 
     store: str

@@ -1,4 +1,6 @@
-"""Removing a staged template: under its claim, read again just before, never while something stands on it (DESIGN.md rule 2)."""
+"""Removing a staged template: under its claim, read again just before, never while something stands on it (DESIGN.md
+rule 2).
+"""
 
 from engine.errors import Conflict, NotFound
 from engine.site import Site
@@ -23,14 +25,21 @@ def remove(site: Site, uid: str) -> Template:
         machine = vms.details(site.session, template.ref)
         linked = templates.linked_children(site, machine)
         if linked:
-            raise Conflict("cannot remove", on=template.path, why=f"the disks of {', '.join(linked)} stand on it", fix="remove these VMs first")
+            raise Conflict(
+                "cannot remove",
+                on=template.path,
+                why=f"the disks of {', '.join(linked)} stand on it",
+                fix="remove these VMs first",
+            )
         if machine.vm.powered_on:
-            raise Conflict("cannot remove", on=template.path, why="it is powered on", fix="power it off in vCenter first")
+            raise Conflict(
+                "cannot remove", on=template.path, why="it is powered on", fix="power it off in vCenter first"
+            )
         if tasks.still_running(site.session, template.ref):
-            raise Conflict("cannot remove", on=template.path, why="a task is running on it", fix="try again when it is done")
+            raise Conflict(
+                "cannot remove", on=template.path, why="a task is running on it", fix="try again when it is done"
+            )
         claims.check(site.store, claim)
         vms.destroy(site.session, template.ref, uid)
     audit.record(site.store, "template removed", f"{site.endpoint.name}/{uid}", template.state)
     return template
-
-

@@ -1,19 +1,19 @@
 """Staging: an OVA becomes a template, once, whole or not at all (DESIGN.md rule 1).
 
-Under the uid's claim the OVA is imported as `<uid>.staging-<store>-<token>`, given its identity, marked as template and `staged`, and
-then renamed to `<uid>`: the rename is the commit, because vCenter refuses a duplicate name in a folder.
+Under the uid's claim the OVA is imported as `<uid>.staging-<store>-<token>`, given its identity, marked as template
+and `staged`, and then renamed to `<uid>`: the rename is the commit, because vCenter refuses a duplicate name in a
+folder.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-
-from pyVmomi import vim
+from pathlib import Path
 
 from engine.cancel import Cancel
-from engine.errors import Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
-from engine.ova.package import Package
+from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.ova.package import Package, open_package
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import claims, identity, templates
@@ -25,9 +25,10 @@ from engine.vsphere.attributes import STAGED, make_status_key, set_status
 from engine.vsphere.inventory import make_folder
 from engine.vsphere.ovf_import import ImportRequest, import_vm
 from engine.vsphere.properties import read
-from engine.vsphere.vms import Details, Vm
-from storage import audit
-from storage.components import Component
+from engine.vsphere.refs import FolderRef, NetworkRef, VmRef, moid
+from engine.vsphere.vms import Change, Details, Vm
+from storage import audit, components
+from storage.components import Component, Kind
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,48 @@ class Staging:
 
     component: Component
     package: Package
-    network: vim.Network
+    network: NetworkRef
     options: dict[str, str] = field(default_factory=dict)
+
+
+def staging_of(site: Site, uid: str) -> Staging:
+    """How to stage a component for nobody in particular. Raises NotFound, Conflict (disabled), BadInput (not L1, no
+    file, no network).
+    """
+    component = components.get(site.store, uid)
+    if not component.enabled:
+        raise Conflict("cannot stage", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}")
+    if component.kind is not Kind.L1:
+        raise BadInput("cannot stage", on=uid, why=f"it is {component.kind}, only L1 components are staged")
+    if not component.ova_path:
+        raise BadInput("cannot stage", on=uid, why="no OVA file is set", fix=f"slipway component set-file {uid} OVA")
+    if site.target.network is None:
+        raise BadInput(
+            "cannot stage",
+            on=uid,
+            why=f"the endpoint {site.endpoint.name} names no network",
+            fix=f"slipway endpoint update {site.endpoint.name} --network NAME",
+        )
+    return Staging(component, open_package(Path(component.ova_path)), site.target.network, import_options(component))
+
+
+def import_options(component: Component) -> dict[str, str]:
+    """The component's import settings, as ImportRequest names them (OvfManager.CreateImportSpecParams)."""
+    options = {
+        "disk_provisioning": component.spec.get("DiskProvisioning"),
+        "deployment_option": component.spec.get("Deployment"),
+        "ip_allocation_policy": component.spec.get("IPAllocationPolicy"),
+        "ip_protocol": component.spec.get("IPProtocol"),
+    }
+    return {name: str(value) for name, value in options.items() if value}
 
 
 def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Template:
     """The staged template of the component: found, waited for, or made.
 
-    Raises StagingFault when staging itself cannot be done here (then a direct import may), Conflict when the claim was lost, and what
-    a direct import would meet too: BadPackage, UploadFailed, NoSpace, LoginRefused, EndpointUnreachable, Cancelled.
+    Raises StagingFault when staging itself cannot be done here (then a direct import may), Conflict when the claim
+    was lost, and what a direct import would meet too: BadPackage, UploadFailed, NoSpace, LoginRefused,
+    EndpointUnreachable, Cancelled.
     """
     uid = staging.component.uid
     while True:
@@ -55,7 +89,12 @@ def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
         if template.usable:
             return template
         if template.state not in (State.ABSENT, State.STAGING, State.OUTDATED):
-            raise StagingFault("cannot stage", on=uid, why=f"{template.path} is {template.state}: {template.why}", fix="see: slipway template list")
+            raise StagingFault(
+                "cannot stage",
+                on=uid,
+                why=f"{template.path} is {template.state}: {template.why}",
+                fix="see: slipway template list",
+            )
         claim = claims.take(site.store, site.endpoint.id, uid, f"stage {uid} on {site.endpoint.name}")
         if claim is None:
             watcher.began(uid, "waiting", "somebody else is staging it")
@@ -90,8 +129,9 @@ def _staging_step(what: str, uid: str) -> Iterator[None]:
         raise StagingFault(f"cannot {what}", on=uid, why=str(error)) from error
 
 
-def _settle_leftovers(site: Site, staging: Staging, folder: vim.Folder, key: int) -> Vm | None:
-    """Leftovers of our own store: a whole one is returned, to be renamed and never uploaded again; the others are removed.
+def _settle_leftovers(site: Site, staging: Staging, folder: FolderRef, key: int) -> Vm | None:
+    """Leftovers of our own store: a whole one is returned, to be renamed and never uploaded again; the others are
+    removed.
 
     Another store's leftover is somebody's work and stays.
     """
@@ -101,7 +141,12 @@ def _settle_leftovers(site: Site, staging: Staging, folder: vim.Folder, key: int
         if not vm.name.startswith(f"{uid}{IN_PROGRESS}{site.store.id}-"):
             continue
         ours = identity.parse(vm.notes)
-        finished = vm.template and vm.custom.get(key) == STAGED and ours is not None and ours.digest == staging.component.checksum
+        finished = (
+            vm.template
+            and vm.custom.get(key) == STAGED
+            and ours is not None
+            and ours.digest == staging.component.checksum
+        )
         if finished and whole is None:
             whole = vm
         elif tasks.still_running(site.session, vm.ref):
@@ -113,7 +158,7 @@ def _settle_leftovers(site: Site, staging: Staging, folder: vim.Folder, key: int
     return whole
 
 
-def _settle_retired(site: Site, uid: str, folder: vim.Folder) -> None:
+def _settle_retired(site: Site, uid: str, folder: FolderRef) -> None:
     """Remove replaced templates that nothing stands on any more."""
     for vm in vms.vms_in_folder(site.session, folder):
         if vm.name.startswith(f"{uid}{RETIRED}{site.store.id}-") and vm.connected:
@@ -124,9 +169,11 @@ def _settle_retired(site: Site, uid: str, folder: vim.Folder) -> None:
 
 
 def _import(
-    site: Site, staging: Staging, folder: vim.Folder, key: int, claim: Claim, watcher: Watcher, cancel: Cancel
+    site: Site, staging: Staging, folder: FolderRef, key: int, claim: Claim, watcher: Watcher, cancel: Cancel
 ) -> Vm:
-    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays when this raises."""
+    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays when this
+    raises.
+    """
     component, package = staging.component, staging.package
     name = f"{component.uid}{IN_PROGRESS}{site.store.id}-{claim.token}"
     made = Identity(store=site.store.id, component=component.uid, digest=component.checksum, created=_now(site))
@@ -141,7 +188,14 @@ def _import(
         **staging.options,  # type: ignore[arg-type]
     )
     ref = import_vm(
-        site.session, site.target, request, folder, site.target.pool, site.host, cancel, lambda count: watcher.sent(component.uid, count)
+        site.session,
+        site.target,
+        request,
+        folder,
+        site.target.pool,
+        site.host,
+        cancel,
+        lambda count: watcher.sent(component.uid, count),
     )
     try:
         with _staging_step("mark as staged", component.uid):
@@ -159,7 +213,7 @@ def _import(
 def _give_identity(site: Site, machine: Details, made: Identity, cancel: Cancel) -> None:
     """Write the identity again, now with the hardware as vCenter made it."""
     whole = replace(made, shape=templates.shape_of(machine))
-    notes = vim.vm.ConfigSpec(annotation=identity.notes_with(machine.vm.notes, whole))
+    notes = Change(notes=identity.notes_with(machine.vm.notes, whole))
     vms.reconfigure(site.session, machine.vm.ref, machine.vm.name, notes, cancel)
 
 
@@ -173,7 +227,7 @@ def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watc
             vms.rename(site.session, whole.ref, whole.name, uid)
     except SlipwayError as error:
         winner = templates.look(site, uid, staging.component, staging.package)
-        if winner.usable and winner.ref is not None and winner.ref._GetMoId() == whole.moid:
+        if winner.usable and winner.ref is not None and moid(winner.ref) == whole.moid:
             return winner
         _remove_own(site, whole.ref, whole.name)
         if winner.usable and not isinstance(error, Conflict):
@@ -194,7 +248,7 @@ def _retire_outdated(site: Site, staging: Staging, claim: Claim) -> None:
     audit.record(site.store, "template retired", f"{site.endpoint.name}/{uid}", old.why)
 
 
-def _remove_own(site: Site, ref: vim.VirtualMachine, name: str) -> None:
+def _remove_own(site: Site, ref: VmRef, name: str) -> None:
     """Remove what this staging made; what vCenter will not destroy now is removed by the next staging."""
     try:
         read(site.session, ref, "name")

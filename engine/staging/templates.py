@@ -1,24 +1,26 @@
 """Staged templates: what is in `components-staging`, and whether a deployment may use it.
 
-A staged template is a template, named by its uid, directly in that folder, with the attribute `staged` (DESIGN.md rule 3).
+A staged template is a template, named by its uid, directly in that folder, with the attribute `staged` (DESIGN.md
+rule 3).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-from pyVmomi import vim
-
-from engine.errors import Gone
-from engine.ova.package import Package
+from engine.errors import Gone, NotFound
+from engine.ova.package import Package, open_package
 from engine.site import Site
 from engine.staging import claims, identity
 from engine.staging.identity import Identity
 from engine.vsphere.attributes import STAGED, status_key
 from engine.vsphere.inventory import child_folder
+from engine.vsphere.refs import FolderRef, VmRef
 from engine.vsphere.vms import Details, details, details_of, notes_below, vms_in_folder
+from storage import components
 from storage.components import Component
 
 FOLDER = "components-staging"
@@ -41,7 +43,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template, or the place where it would be. `size_bytes` is what it takes on the datastore; `why` explains any state but staged.
+    """One template, or the place where it would be. `size_bytes` is what it takes on the datastore; `why` explains
+    any state but staged.
 
     `children` are the VMs cloned from it that still exist; None where nobody counted.
     """
@@ -50,7 +53,7 @@ class Template:
     state: State
     path: str
     why: str = ""
-    ref: vim.VirtualMachine | None = None
+    ref: VmRef | None = None
     digest: str = ""
     size_bytes: int = 0
     staged_at: datetime | None = None
@@ -72,7 +75,7 @@ def shape_of(machine: Details) -> dict[str, object]:
     }
 
 
-def staging_folder(site: Site) -> vim.Folder | None:
+def staging_folder(site: Site) -> FolderRef | None:
     """The endpoint's `components-staging`, None while there is none."""
     return child_folder(site.session, site.target.folder, FOLDER)
 
@@ -83,7 +86,9 @@ def path_of(site: Site, uid: str) -> str:
 
 
 def look(site: Site, uid: str, component: Component | None, package: Package | None = None) -> Template:
-    """The template of that uid as it is now. `component` (its checksum) and `package` (its disks) say what it should be."""
+    """The template of that uid as it is now. `component` (its checksum) and `package` (its disks) say what it should
+    be.
+    """
     folder = staging_folder(site)
     found = next((vm for vm in vms_in_folder(site.session, folder) if vm.name == uid), None) if folder else None
     if found is None:
@@ -97,12 +102,16 @@ def look(site: Site, uid: str, component: Component | None, package: Package | N
 
 def _not_there(site: Site, uid: str) -> Template:
     path = path_of(site, uid)
-    if any(row.uid == uid and row.endpoint_id == site.endpoint.id and not row.stale for row in claims.standing(site.store)):
+    if any(
+        row.uid == uid and row.endpoint_id == site.endpoint.id and not row.stale for row in claims.standing(site.store)
+    ):
         return Template(uid, State.STAGING, path, "somebody is staging it now")
     return Template(uid, State.ABSENT, path, "not staged yet")
 
 
-def judged(site: Site, machine: Details, key: int | None, component: Component | None, package: Package | None) -> Template:
+def judged(
+    site: Site, machine: Details, key: int | None, component: Component | None, package: Package | None
+) -> Template:
     """The template that `machine` is. `key` is the staging attribute's."""
     vm = machine.vm
     ours = identity.parse(vm.notes)
@@ -132,7 +141,10 @@ def _verdict(
     if not vm.template:
         return State.FOREIGN, "a VM of that name is in the way"
     if status != STAGED:
-        return State.FOREIGN, f"its attribute is {status!r}, not '{STAGED}'" if status else f"it is not marked '{STAGED}'"
+        return (
+            State.FOREIGN,
+            f"its attribute is {status!r}, not '{STAGED}'" if status else f"it is not marked '{STAGED}'",
+        )
     if ours is None:
         differs = _differs_from_package(machine, package)
         return (State.FOREIGN, differs) if differs else (State.UNVERIFIED, "not made by Slipway; used, never changed")
@@ -154,7 +166,10 @@ def _differs_from_package(machine: Details, package: Package | None) -> str:
     """Why a template without identity cannot be this package's, "" when nothing speaks against it."""
     if package is None:
         return ""
-    wanted, found = sorted(disk.capacity_bytes for disk in package.descriptor.disks), sorted(disk.capacityInKB << 10 for disk in machine.disks)
+    wanted, found = (
+        sorted(disk.capacity_bytes for disk in package.descriptor.disks),
+        sorted(disk.capacityInKB << 10 for disk in machine.disks),
+    )
     # vSphere rounds a capacity up to whole MiB.
     if [size + (1 << 20) - 1 >> 20 for size in wanted] != [size + (1 << 20) - 1 >> 20 for size in found]:
         return "its disks are not those of the OVA"
@@ -163,9 +178,9 @@ def _differs_from_package(machine: Details, package: Package | None) -> str:
     return ""
 
 
-def listing(site: Site, components: Iterable[Component]) -> list[Template]:
+def listing(site: Site, known: Iterable[Component]) -> list[Template]:
     """Every template and leftover in the folder, and the uids that somebody is staging, by name; children counted."""
-    by_uid = {component.uid: component for component in components}
+    by_uid = {component.uid: component for component in known}
     claimed = {row.uid for row in claims.standing(site.store) if row.endpoint_id == site.endpoint.id and not row.stale}
     folder = staging_folder(site)
     found: list[Template] = []
@@ -188,9 +203,11 @@ def listing(site: Site, components: Iterable[Component]) -> list[Template]:
     return sorted(found, key=lambda template: template.uid)
 
 
-def children_by_template(site: Site) -> dict[str, list[vim.VirtualMachine]]:
-    """Template's MoRef value -> the VMs of this endpoint's datacenter whose identity says that they were cloned from it."""
-    born: dict[str, list[vim.VirtualMachine]] = {}
+def children_by_template(site: Site) -> dict[str, list[VmRef]]:
+    """Template's MoRef value -> the VMs of this endpoint's datacenter whose identity says that they were cloned from
+    it.
+    """
+    born: dict[str, list[VmRef]] = {}
     for ref, _, notes in notes_below(site.session, site.target.datacenter):
         made = identity.parse(notes)
         if made and made.template:
@@ -199,7 +216,9 @@ def children_by_template(site: Site) -> dict[str, list[vim.VirtualMachine]]:
 
 
 def linked_children(site: Site, template: Details) -> list[str]:
-    """The names of VMs whose disks stand on the template's: vCenter may destroy it all the same and break them (rule 2)."""
+    """The names of VMs whose disks stand on the template's: vCenter may destroy it all the same and break them (rule
+    2).
+    """
     files = {_file(disk) for disk in template.disks}
     names = []
     for ref in children_by_template(site).get(template.vm.moid, []):
@@ -224,11 +243,24 @@ def _chain(backing: Any) -> list[str]:
     return parents
 
 
-def verify(site: Site, uid: str, component: Component, package: Package) -> Template:
-    """Look at the template and compare its hardware with the OVA's too. Raises Gone when there is none."""
-    template = look(site, uid, component, package)
-    if template.ref is None or not template.usable:
-        return template
-    differs = _differs_from_package(details(site.session, template.ref), package)
-    return replace(template, state=State.TAMPERED, why=differs) if differs else template
+def find(site: Site, uid: str) -> Template:
+    """The template of that name, children counted. Raises NotFound."""
+    for template in listing(site, components.listing(site.store)):
+        if template.uid == uid:
+            return template
+    raise NotFound(
+        "no template",
+        on=path_of(site, uid),
+        why="it is not staged",
+        fix=f"slipway template stage {uid} --endpoint {site.endpoint.name}",
+    )
 
+
+def verify(site: Site, uid: str) -> Template:
+    """The template, its hardware compared with the component's OVA too, where that is at hand. Raises NotFound."""
+    template = find(site, uid)
+    component = next((one for one in components.listing(site.store) if one.uid == uid), None)
+    if template.ref is None or not template.usable or component is None or not component.ova_path:
+        return template
+    differs = _differs_from_package(details(site.session, template.ref), open_package(Path(component.ova_path)))
+    return replace(template, state=State.TAMPERED, why=differs) if differs else template

@@ -26,7 +26,15 @@ def make_status_key(session: Session) -> int:
         return key
     manager = session.content.customFieldsManager
     try:
-        added = session.call("define the attribute", STAGING_STATUS, manager.AddCustomFieldDef, STAGING_STATUS, vim.VirtualMachine, None, None)
+        added = session.call(
+            "define the attribute",
+            STAGING_STATUS,
+            manager.AddCustomFieldDef,
+            STAGING_STATUS,
+            vim.VirtualMachine,
+            None,
+            None,
+        )
         return int(added.key)
     except NameTaken:
         key = status_key(session)

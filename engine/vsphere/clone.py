@@ -29,9 +29,16 @@ class CloneRequest:
 
 
 def start_clone(
-    session: Session, target: Target, template: Details, pool: vim.ResourcePool, host: vim.HostSystem | None, request: CloneRequest
+    session: Session,
+    target: Target,
+    template: Details,
+    pool: vim.ResourcePool,
+    host: vim.HostSystem | None,
+    request: CloneRequest,
 ) -> vim.Task:
-    """Ask vCenter for the clone, powered off; returns its task. Raises Gone (template removed), NameTaken, NoSpace, .."""
+    """Ask vCenter for the clone, powered off; returns its task. Raises Gone (template removed), NameTaken, NoSpace,
+    ..
+    """
     config = vim.vm.ConfigSpec(
         annotation=request.annotation,
         numCPUs=request.cpus,
@@ -44,7 +51,12 @@ def start_clone(
     location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host)
     spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config)
     task: vim.Task = session.call(
-        f"clone {template.vm.name} as", request.name, template.vm.ref.CloneVM_Task, target.folder, vsphere_name(request.name), spec
+        f"clone {template.vm.name} as",
+        request.name,
+        template.vm.ref.CloneVM_Task,
+        target.folder,
+        vsphere_name(request.name),
+        spec,
     )
     return task
 
@@ -61,19 +73,32 @@ def declared_property(declared: list[vim.vApp.PropertyInfo], key: str) -> vim.vA
     return alike[0] if len(alike) == 1 else None
 
 
-def property_edits(declared: list[vim.vApp.PropertyInfo], values: Mapping[str, str], name: str) -> list[vim.vApp.PropertySpec]:
+def property_edits(
+    declared: list[vim.vApp.PropertyInfo], values: Mapping[str, str], name: str
+) -> list[vim.vApp.PropertySpec]:
     """One `edit` per value. Raises BadInput for a key that the VM does not declare."""
     edits = []
     for key, value in values.items():
         info = declared_property(declared, key)
         if info is None:
             known = ", ".join(property_key(info) for info in declared) or "none"
-            raise BadInput("unknown property", on=f"{name}: {key}", why=f"the template declares {known}", fix="correct the component or the profile")
-        edits.append(vim.vApp.PropertySpec(operation=vim.option.ArrayUpdateSpec.Operation.edit, info=with_value(info, value)))
+            raise BadInput(
+                "unknown property",
+                on=f"{name}: {key}",
+                why=f"the template declares {known}",
+                fix="correct the component or the profile",
+            )
+        edits.append(property_change(info, value))
     return edits
 
 
-def with_value(info: vim.vApp.PropertyInfo, value: str) -> vim.vApp.PropertyInfo:
+def property_change(info: vim.vApp.PropertyInfo, value: str, new: bool = False) -> vim.vApp.PropertySpec:
+    """The change that gives a property this value; `new` adds one that the VM has lost."""
+    operation = vim.option.ArrayUpdateSpec.Operation.add if new else vim.option.ArrayUpdateSpec.Operation.edit
+    return vim.vApp.PropertySpec(operation=operation, info=_with_value(info, value))
+
+
+def _with_value(info: vim.vApp.PropertyInfo, value: str) -> vim.vApp.PropertyInfo:
     """A copy of the declaration with this value."""
     copied = vim.vApp.PropertyInfo()
     for attribute in _INFO:
@@ -82,4 +107,16 @@ def with_value(info: vim.vApp.PropertyInfo, value: str) -> vim.vApp.PropertyInfo
     return copied
 
 
-_INFO = ("key", "classId", "instanceId", "id", "category", "label", "type", "typeReference", "userConfigurable", "defaultValue", "description")
+_INFO = (
+    "key",
+    "classId",
+    "instanceId",
+    "id",
+    "category",
+    "label",
+    "type",
+    "typeReference",
+    "userConfigurable",
+    "defaultValue",
+    "description",
+)

@@ -1,4 +1,6 @@
-"""Device changes: network adapters onto portgroups, hard disks grown and added. Pure but for reading a portgroup's switch."""
+"""Device changes: network adapters onto portgroups, hard disks grown and added. Pure but for reading a portgroup's
+switch.
+"""
 
 from typing import Any
 
@@ -23,10 +25,14 @@ def nic_backing(session: Session, network: vim.Network) -> Any:
     if isinstance(network, vim.dvs.DistributedVirtualPortgroup):
         values = read(session, network, "key", "config.distributedVirtualSwitch")
         switch = read(session, values["config.distributedVirtualSwitch"], "uuid")["uuid"]
-        return card.DistributedVirtualPortBackingInfo(port=vim.dvs.PortConnection(portgroupKey=values["key"], switchUuid=switch))
+        return card.DistributedVirtualPortBackingInfo(
+            port=vim.dvs.PortConnection(portgroupKey=values["key"], switchUuid=switch)
+        )
     if isinstance(network, vim.OpaqueNetwork):
         summary = read(session, network, "summary")["summary"]
-        return card.OpaqueNetworkBackingInfo(opaqueNetworkId=summary.opaqueNetworkId, opaqueNetworkType=summary.opaqueNetworkType)
+        return card.OpaqueNetworkBackingInfo(
+            opaqueNetworkId=summary.opaqueNetworkId, opaqueNetworkType=summary.opaqueNetworkType
+        )
     return card.NetworkBackingInfo(deviceName=read(session, network, "name")["name"])
 
 
@@ -40,7 +46,9 @@ def same_backing(one: Any, other: Any) -> bool:
 
 
 def connected_to(nic: Any, backing: Any) -> Any:
-    """The change that puts an existing adapter onto a network with a MAC address of its own (a clone keeps the template's otherwise)."""
+    """The change that puts an existing adapter onto a network with a MAC address of its own (a clone keeps the
+    template's otherwise).
+    """
     nic.backing = backing
     nic.addressType = "assigned"
     nic.macAddress = None
@@ -60,7 +68,8 @@ def another_nic(first: Any, backing: Any, number: int) -> Any:
 
 
 def disk_changes(details: Details, sizes_gib: tuple[int, ...], name: str) -> list[Any]:
-    """The changes that give Hard disk 2, 3, .. these sizes in GiB: grow only, missing ones added thin. Empty when nothing is to do.
+    """The changes that give Hard disk 2, 3, .. these sizes in GiB: grow only, missing ones added thin. Empty when
+    nothing is to do.
 
     Raises BadInput when a disk is larger already, or no controller has a free slot.
     """
@@ -73,7 +82,11 @@ def disk_changes(details: Details, sizes_gib: tuple[int, ...], name: str) -> lis
             disk: Any = disks[index + 1]
             if disk.capacityInKB > wanted:
                 has = disk.capacityInKB / KIB_PER_GIB
-                raise BadInput("cannot size", on=f"{name}: Hard disk {index + 2}", why=f"it has {has:g} GiB, {size} were asked; disks only grow")
+                raise BadInput(
+                    "cannot size",
+                    on=f"{name}: Hard disk {index + 2}",
+                    why=f"it has {has:g} GiB, {size} were asked; disks only grow",
+                )
             if disk.capacityInKB < wanted:
                 disk.capacityInKB, disk.capacityInBytes = wanted, wanted * 1024
                 changes.append(_Device.VirtualDeviceSpec(operation=_EDIT, device=disk))
@@ -92,7 +105,9 @@ def _free_slot(details: Details, taken: set[tuple[int, int]], name: str) -> tupl
         for unit in _units(controller):
             if (controller.key, unit) not in taken:
                 return controller.key, unit
-    raise BadInput("cannot add a disk to", on=name, why="no disk controller has a free slot", fix="ask for fewer vdisks")
+    raise BadInput(
+        "cannot add a disk to", on=name, why="no disk controller has a free slot", fix="ask for fewer vdisks"
+    )
 
 
 def _units(controller: Any) -> list[int]:
@@ -107,5 +122,7 @@ def _units(controller: Any) -> list[int]:
 
 def _new_disk(controller: int, unit: int, capacity_kib: int, number: int) -> Any:
     backing = _Device.VirtualDisk.FlatVer2BackingInfo(fileName="", diskMode="persistent", thinProvisioned=True)
-    disk = _Device.VirtualDisk(key=-200 - number, controllerKey=controller, unitNumber=unit, capacityInKB=capacity_kib, backing=backing)
+    disk = _Device.VirtualDisk(
+        key=-200 - number, controllerKey=controller, unitNumber=unit, capacityInKB=capacity_kib, backing=backing
+    )
     return _Device.VirtualDeviceSpec(operation=_ADD, fileOperation="create", device=disk)

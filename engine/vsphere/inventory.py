@@ -1,7 +1,7 @@
 """Finding objects by name, always inside the endpoint's own datacenter.
 
-"datastore1" may exist in two datacenters and a host folder may have the name of a VM folder: looking names up in the whole
-inventory is zPodFactory's weakness 6.
+"datastore1" may exist in two datacenters and a host folder may have the name of a VM folder: looking names up in the
+whole inventory is zPodFactory's weakness 6.
 """
 
 import difflib
@@ -52,7 +52,9 @@ def target_of(session: Session, endpoint: Endpoint) -> Target:
 
 def find_datacenter(session: Session, name: str) -> vim.Datacenter:
     """The datacenter of that name, in whichever folder it is."""
-    found: vim.Datacenter = _only(below(session, session.content.rootFolder, vim.Datacenter, "name"), "datacenter", name)
+    found: vim.Datacenter = _only(
+        below(session, session.content.rootFolder, vim.Datacenter, "name"), "datacenter", name
+    )
     return found
 
 
@@ -61,6 +63,11 @@ def find_datastore(session: Session, datacenter: vim.Datacenter, name: str) -> v
     stores = read(session, datacenter, "datastore").get("datastore") or []
     found: vim.Datastore = _only(read_many(session, stores, "name"), "datastore", name)
     return found
+
+
+def free_space(session: Session, datastore: vim.Datastore) -> int:
+    """Free bytes of the datastore."""
+    return int(read(session, datastore, "summary.freeSpace").get("summary.freeSpace") or 0)
 
 
 def find_network(session: Session, datacenter: vim.Datacenter, name: str) -> vim.Network:
@@ -99,7 +106,11 @@ def find_pool(session: Session, host_folder: vim.Folder, name: str) -> tuple[vim
                 if part != "Resources":
                     pool = _only(_pools_in(session, pool), "resource pool", part)
             return cluster, pool
-    pools = [row for row in below(session, host_folder, vim.ResourcePool, "name", "owner") if type(row[0]) is vim.ResourcePool]
+    pools = [
+        row
+        for row in below(session, host_folder, vim.ResourcePool, "name", "owner")
+        if type(row[0]) is vim.ResourcePool
+    ]
     if rest:
         raise _missing("cluster", head, [shown_name(values["name"]) for _, values in clusters])
     alike = [(pool, values) for pool, values in pools if shown_name(values["name"]) == name]
@@ -162,7 +173,9 @@ def drs_enabled(session: Session, compute: vim.ComputeResource) -> bool:
 
 
 def placement_host(session: Session, target: Target, drs: bool) -> vim.HostSystem | None:
-    """The host to name in ImportVApp and RelocateSpec: the endpoint's own, None with DRS, else a connected one that sees the datastore."""
+    """The host to name in ImportVApp and RelocateSpec: the endpoint's own, None with DRS, else a connected one that
+    sees the datastore.
+    """
     if target.host or drs:
         return target.host
     rows = read_many(
@@ -176,7 +189,11 @@ def placement_host(session: Session, target: Target, drs: bool) -> vim.HostSyste
     host: vim.HostSystem
     for host, values in sorted(rows, key=lambda row: str(row[1]["name"])):
         connected = values.get("runtime.connectionState") == vim.HostSystem.ConnectionState.connected
-        if connected and not values.get("runtime.inMaintenanceMode") and target.datastore in (values.get("datastore") or []):
+        if (
+            connected
+            and not values.get("runtime.inMaintenanceMode")
+            and target.datastore in (values.get("datastore") or [])
+        ):
             return host
     raise VSphereFault(
         "cannot place a VM in",

@@ -1,6 +1,7 @@
 """An import lease (HttpNfcLease): vCenter's permission to upload the disks of one VM that it has just created.
 
-The lease must hear of progress at least every third of `info.leaseTimeout`, also when the percent stands still, or vCenter ends it.
+The lease must hear of progress at least every third of `info.leaseTimeout`, also when the percent stands still, or
+vCenter ends it.
 """
 
 import logging
@@ -40,7 +41,9 @@ class Lease:
         self.lost: SlipwayError | None = None
 
     def destination(self, item: vim.OvfManager.FileItem) -> Destination:
-        """Where the file goes. The upload host is pinned to its own thumbprint; vCenter's pin is for vCenter only (DESIGN.md rule 11)."""
+        """Where the file goes. The upload host is pinned to its own thumbprint; vCenter's pin is for vCenter only
+        (DESIGN.md rule 11).
+        """
         for device in self._info.deviceUrl:
             if device.importKey == item.deviceId:
                 address = self._session.address
@@ -63,7 +66,9 @@ class Lease:
         self._beat.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._over.set()
         self._beat.join()
 
@@ -72,7 +77,9 @@ class Lease:
         self._session.call("complete the import of", self._name, self._lease.HttpNfcLeaseComplete)
 
     def abort(self) -> None:
-        """Give up. Without a fault: with one the simulator drops the connection (vSphere sheet). A lease already gone is no error."""
+        """Give up. Without a fault: with one the simulator drops the connection (vSphere sheet). A lease already gone
+        is no error.
+        """
         try:
             self._session.call("abort the import of", self._name, self._lease.HttpNfcLeaseAbort)
         except SlipwayError as error:
@@ -82,7 +89,9 @@ class Lease:
         every = min(self._info.leaseTimeout / 3, SLOWEST_BEAT)
         while not self._over.wait(every):
             try:
-                self._session.call("tell the progress of", self._name, self._lease.HttpNfcLeaseProgress, self._percent())
+                self._session.call(
+                    "tell the progress of", self._name, self._lease.HttpNfcLeaseProgress, self._percent()
+                )
             except EndpointUnreachable as error:
                 log.warning("%s", error)
             except SlipwayError as error:

@@ -27,7 +27,9 @@ PARALLEL = 4
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What to import and as what. `networks`: the OVF's network name -> vSphere network; `checksum`: the component's own, or ""."""
+    """What to import and as what. `networks`: the OVF's network name -> vSphere network; `checksum`: the component's
+    own, or "".
+    """
 
     name: str
     package: Package
@@ -93,7 +95,9 @@ def _import_spec(
         deploymentOption=request.deployment_option,
         hostSystem=host,
         diskProvisioning=request.disk_provisioning,
-        networkMapping=[vim.OvfManager.NetworkMapping(name=name, network=network) for name, network in request.networks.items()],
+        networkMapping=[
+            vim.OvfManager.NetworkMapping(name=name, network=network) for name, network in request.networks.items()
+        ],
         propertyMapping=[vim.KeyValue(key=key, value=value) for key, value in request.properties.items()],
     )
     if request.ip_allocation_policy:
@@ -102,14 +106,27 @@ def _import_spec(
         parameters.ipProtocol = request.ip_protocol
     manager = session.content.ovfManager
     text = request.package.descriptor_text
-    result: vim.OvfManager.CreateImportSpecResult = session.call("read the descriptor of", request.package.name, manager.CreateImportSpec, text, pool, target.datastore, parameters)
+    result: vim.OvfManager.CreateImportSpecResult = session.call(
+        "read the descriptor of",
+        request.package.name,
+        manager.CreateImportSpec,
+        text,
+        pool,
+        target.datastore,
+        parameters,
+    )
     for warning in result.warning or []:
         log.info("%s: vCenter warns: %s", request.package.name, _said(warning))
     if result.error:
         why = "; ".join(_said(fault) for fault in result.error)
         raise BadPackage("vCenter refuses", on=str(request.package.path), why=why, fix="see: slipway ova show FILE")
     if not isinstance(result.importSpec, vim.vm.VmImportSpec):
-        raise BadPackage("cannot import", on=str(request.package.path), why="it holds several VMs (a vApp)", fix="use a package of one VM")
+        raise BadPackage(
+            "cannot import",
+            on=str(request.package.path),
+            why="it holds several VMs (a vApp)",
+            fix="use a package of one VM",
+        )
     return result
 
 
@@ -118,13 +135,24 @@ def _said(fault: object) -> str:
 
 
 def _upload_files(
-    lease: Lease, items: list[vim.OvfManager.FileItem], request: ImportRequest, cancel: Cancel, progress: Callable[[int], None]
+    lease: Lease,
+    items: list[vim.OvfManager.FileItem],
+    request: ImportRequest,
+    cancel: Cancel,
+    progress: Callable[[int], None],
 ) -> None:
-    """Send every file, checking the manifest's digests on the bytes sent and the component's checksum on the whole archive meanwhile."""
+    """Send every file, checking the manifest's digests on the bytes sent and the component's checksum on the whole
+    archive meanwhile.
+    """
     package = request.package
     for item in items:
         if item.path not in package.members:
-            raise BadPackage("cannot upload", on=f"{package.path}: {item.path}", why="the package lacks that file", fix="get the package again")
+            raise BadPackage(
+                "cannot upload",
+                on=f"{package.path}: {item.path}",
+                why="the package lacks that file",
+                fix="get the package again",
+            )
     total = sum(package.members[item.path].size for item in items) or 1
     sent = 0
     counting = threading.Lock()
@@ -180,4 +208,3 @@ def _check_archive(request: ImportRequest, stop: Cancel) -> None:
     found = file_digest(request.package.path, algorithm, stop)
     if found != expected:
         raise digest_mismatch(str(request.package.path), expected, found, algorithm)
-

@@ -1,6 +1,7 @@
 """Reading properties: the PropertyCollector with narrow paths, nothing else.
 
-Lazy attributes of pyVmomi objects cost a round trip each (10.4 ms per VM for five) and some raise; never touch them (vSphere sheet).
+Lazy attributes of pyVmomi objects cost a round trip each (10.4 ms per VM for five) and some raise; never touch them
+(vSphere sheet).
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,9 @@ Values = dict[str, Any]
 
 
 def read(session: Session, obj: Any, *paths: str) -> Values:
-    """The properties at `paths` of one object; an unset one is absent from the result. Raises Gone when the object was removed."""
+    """The properties at `paths` of one object; an unset one is absent from the result. Raises Gone when the object
+    was removed.
+    """
     return read_many(session, [obj], *paths)[0][1]
 
 
@@ -31,14 +34,18 @@ def read_many(session: Session, objects: Iterable[Any], *paths: str) -> list[tup
     return _retrieve(session, spec)
 
 
-def below(session: Session, root: Any, kind: type[Any], *paths: str, recursive: bool = True) -> list[tuple[Any, Values]]:
+def below(
+    session: Session, root: Any, kind: type[Any], *paths: str, recursive: bool = True
+) -> list[tuple[Any, Values]]:
     """The objects of `kind` below the container `root` (folder, datacenter, pool, vApp), with their properties."""
     view = session.call("list", kind.__name__, session.content.viewManager.CreateContainerView, root, [kind], recursive)
     try:
         spec = _Query.FilterSpec(
             objectSet=[
                 _Query.ObjectSpec(
-                    obj=view, skip=True, selectSet=[_Query.TraversalSpec(name="view", path="view", skip=False, type=vim.view.ContainerView)]
+                    obj=view,
+                    skip=True,
+                    selectSet=[_Query.TraversalSpec(name="view", path="view", skip=False, type=vim.view.ContainerView)],
                 )
             ],
             propSet=[_Query.PropertySpec(type=kind, pathSet=list(paths), all=False)],

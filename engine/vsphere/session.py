@@ -1,7 +1,8 @@
 """A session with one vCenter: connect, log in, call, and say in our own words what a fault means.
 
-Every call to vSphere goes through `Session.call`, which logs in again once when the session has expired (an expired session shows as
-NotAuthenticated and a Login on the same stub works: vSphere sheet) and turns faults into Slipway's exceptions.
+Every call to vSphere goes through `Session.call`, which logs in again once when the session has expired (an expired
+session shows as NotAuthenticated and a Login on the same stub works: vSphere sheet) and turns faults into Slipway's
+exceptions.
 """
 
 import http.client
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 API_VERSION = "vim.version.v7_0"
 # One call's deadline in seconds. Tasks and uploads have none in total, only one for no progress (DESIGN.md rule 12).
 CALL_DEADLINE = 60
-# What a call may raise: faults, the network's errors, and what pyVmomi raises on answers that it cannot read: a 503's HTML
+# What a call may raise: faults, the network's errors, and what pyVmomi raises on answers that it cannot read: a 503's
+# HTML
 # (ExpatError), a fault whose MoRef is empty (KeyError; vSphere sheet).
 FAILURES = (vmodl.MethodFault, OSError, http.client.HTTPException, ExpatError, KeyError)
 
@@ -50,14 +52,16 @@ class Address:
     port: int
     username: str
     password: str = field(repr=False)
-    trust: Trust = Trust()
+    trust: Trust = field(default_factory=Trust)
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 class Session:
-    """A logged-in connection, usable from many threads (one stub: 64 clones from 16 threads took 1.17 s, per-thread stubs 1.12 s)."""
+    """A logged-in connection, usable from many threads (one stub: 64 clones from 16 threads took 1.17 s, per-thread
+    stubs 1.12 s).
+    """
 
     def __init__(self, address: Address, stub: SoapStubAdapter, content: vim.ServiceInstanceContent) -> None:
         self.address = address
@@ -73,7 +77,8 @@ class Session:
     def call(self, what: str, on: str, method: Callable[..., T], *arguments: Any) -> T:
         """`method(*arguments)`, saying on failure that we could not `what` the object `on`.
 
-        Raises LoginRefused, NotPermitted, NameTaken, NoSpace, Gone, EndpointUnreachable, CertificateRefused or VSphereFault.
+        Raises LoginRefused, NotPermitted, NameTaken, NoSpace, Gone, EndpointUnreachable, CertificateRefused or
+        VSphereFault.
         """
         cookie = self._stub.cookie
         try:
@@ -115,7 +120,9 @@ class Session:
 
 
 def connect(address: Address, deadline: float = CALL_DEADLINE) -> Session:
-    """Open a session. Raises EndpointUnreachable, CertificateRefused, LoginRefused (never retried), or VSphereFault when it is no vCenter."""
+    """Open a session. Raises EndpointUnreachable, CertificateRefused, LoginRefused (never retried), or VSphereFault
+    when it is no vCenter.
+    """
     try:
         with socket.create_connection((address.host, address.port), min(deadline, 10)):
             pass
@@ -132,7 +139,10 @@ def connect(address: Address, deadline: float = CALL_DEADLINE) -> Session:
         raise translated(error, "connect to", str(address), str(address)) from error
     if content.about.apiType != "VirtualCenter":
         raise VSphereFault(
-            "cannot use", on=str(address), why=f"it is a {content.about.fullName}, not a vCenter", fix="give the vCenter's address"
+            "cannot use",
+            on=str(address),
+            why=f"it is a {content.about.fullName}, not a vCenter",
+            fix="give the vCenter's address",
         )
     _log_in(address, content)
     return Session(address, stub, content)
@@ -173,28 +183,43 @@ def translated_fault(fault: vmodl.MethodFault, what: str, on: str) -> SlipwayErr
     match fault:
         case vim.fault.InvalidLogin():
             return LoginRefused(
-                said, on=on, why="wrong user name or password", fix="slipway endpoint update NAME --password-stdin; it is not retried by itself"
+                said,
+                on=on,
+                why="wrong user name or password",
+                fix="slipway endpoint update NAME --password-stdin; it is not retried by itself",
             )
         case vim.fault.NoPermission():
             return NotPermitted(
-                said, on=on, why=f"the account lacks the privilege {fault.privilegeId}", fix="grant it, or see: slipway endpoint test NAME"
+                said,
+                on=on,
+                why=f"the account lacks the privilege {fault.privilegeId}",
+                fix="grant it, or see: slipway endpoint test NAME",
             )
         case vim.fault.DuplicateName() | vim.fault.FileAlreadyExists():
             return NameTaken(said, on=on, why="the name is taken", fix="choose another name or remove that object")
         case vim.fault.NoDiskSpace() | vim.fault.InsufficientStorageSpace():
             datastore = getattr(fault, "datastore", None) or ""
-            return NoSpace(said, on=on, why=f"the datastore {datastore} is full".replace("  ", " "), fix="free space or choose another datastore")
+            return NoSpace(
+                said,
+                on=on,
+                why=f"the datastore {datastore} is full".replace("  ", " "),
+                fix="free space or choose another datastore",
+            )
         case vmodl.fault.ManagedObjectNotFound():
             return Gone(said, on=on, why="it was removed from vCenter meanwhile", fix="look again")
         case vmodl.fault.HostNotConnected() | vmodl.fault.HostNotReachable():
-            return VSphereFault(said, on=on, why="its ESXi host is not connected", fix="reconnect the host in vCenter", fault=name)
+            return VSphereFault(
+                said, on=on, why="its ESXi host is not connected", fix="reconnect the host in vCenter", fault=name
+            )
     detail = detail_of(fault)
     why = ": ".join(part for part in (name, why, detail) if part)
     return VSphereFault(said, on=on, why=why, fix="see the task in vCenter for more", fault=name)
 
 
 def detail_of(fault: vmodl.MethodFault) -> str:
-    """What a generic fault's detail adds (`reason` of GenericVmConfigFault and SystemError, `invalidProperty` of InvalidArgument)."""
+    """What a generic fault's detail adds (`reason` of GenericVmConfigFault and SystemError, `invalidProperty` of
+    InvalidArgument).
+    """
     for attribute in ("reason", "invalidProperty", "existingState"):
         value = getattr(fault, attribute, None)
         if value:

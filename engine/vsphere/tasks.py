@@ -15,7 +15,12 @@ FIRST_POLL, SLOWEST_POLL = 0.02, 0.5
 
 
 def wait(
-    session: Session, task: vim.Task, what: str, on: str, cancel: Cancel, progress: Callable[[int], None] = lambda percent: None
+    session: Session,
+    task: vim.Task,
+    what: str,
+    on: str,
+    cancel: Cancel,
+    progress: Callable[[int], None] = lambda percent: None,
 ) -> Any:
     """The task's result once it has succeeded; `progress` gets its percent.
 
@@ -30,7 +35,9 @@ def wait(
             case vim.TaskInfo.State.error:
                 fault = info.get("info.error")
                 if fault is None:
-                    raise EndpointUnreachable(f"cannot {what}", on=on, why="the task failed and vCenter does not say why")
+                    raise EndpointUnreachable(
+                        f"cannot {what}", on=on, why="the task failed and vCenter does not say why"
+                    )
                 raise translated_fault(fault, what, on) from fault
         progress(info.get("info.progress") or 0)
         cancel.pause(poll)

@@ -1,7 +1,8 @@
 """TLS trust: which certificate a connection accepts.
 
-pyVmomi's `thumbprint=` is checked only after a failed normal verification, so a wrong pin connects (vSphere sheet). Pins are
-therefore checked here, in the SSL context itself, right after the handshake and before the first byte of HTTP.
+pyVmomi's `thumbprint=` is checked only after a failed normal verification, so a wrong pin connects (vSphere sheet).
+Pins are therefore checked here, in the SSL context itself, right after the handshake and before the first byte of
+HTTP.
 """
 
 import hashlib
@@ -15,14 +16,18 @@ from engine.errors import CertificateRefused, EndpointUnreachable
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What to accept: a pinned SHA-256 (or, for an upload host, SHA-1) fingerprint, a CA's PEM text, anything, or the system's roots."""
+    """What to accept: a pinned SHA-256 (or, for an upload host, SHA-1) fingerprint, a CA's PEM text, anything, or the
+    system's roots.
+    """
 
     pin: str | None = None
     ca: str | None = None
     insecure: bool = False
 
     def context(self) -> ssl.SSLContext:
-        """A client context that enforces this trust; a refused certificate raises `ssl.SSLCertVerificationError` in the handshake."""
+        """A client context that enforces this trust; a refused certificate raises `ssl.SSLCertVerificationError` in
+        the handshake.
+        """
         if self.pin:
             return _PinnedContext.for_pin(self.pin)
         if self.insecure:
@@ -35,7 +40,9 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a server shows: its SHA-256 fingerprint (64 lower-case hex digits) and whether the system's roots vouch for it."""
+    """What a server shows: its SHA-256 fingerprint (64 lower-case hex digits) and whether the system's roots vouch
+    for it.
+    """
 
     fingerprint: str
     trusted: bool
@@ -78,7 +85,10 @@ def shown_certificate(host: str, port: int, timeout: float = 10) -> Certificate:
     blind.verify_mode = ssl.CERT_NONE
     name = f"{host}:{port}"
     try:
-        with socket.create_connection((host, port), timeout) as plain, blind.wrap_socket(plain, server_hostname=host) as tls:
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            blind.wrap_socket(plain, server_hostname=host) as tls,
+        ):
             certificate = tls.getpeercert(binary_form=True) or b""
     except (OSError, ValueError) as error:
         raise EndpointUnreachable(
@@ -86,8 +96,9 @@ def shown_certificate(host: str, port: int, timeout: float = 10) -> Certificate:
         ) from error
     why_not = ""
     try:
-        with socket.create_connection((host, port), timeout) as plain, ssl.create_default_context().wrap_socket(
-            plain, server_hostname=host
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host),
         ):
             pass
     except ssl.SSLCertVerificationError as error:

@@ -1,6 +1,7 @@
 """Sending one file of an OVA to the URL that a lease gave for it.
 
-http.client with big blocks is the fastest plain way measured (313-328 MiB/s over TLS on loopback, pycurl 285, govc 281; vSphere sheet).
+http.client with big blocks is the fastest plain way measured (313-328 MiB/s over TLS on loopback, pycurl 285, govc
+281; vSphere sheet).
 """
 
 import hashlib
@@ -30,7 +31,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a lease wants a file: its URL, whose certificate to accept there, and how to send (`create`: PUT a new file, else POST a disk)."""
+    """Where a lease wants a file: its URL, whose certificate to accept there, and how to send (`create`: PUT a new
+    file, else POST a disk).
+    """
 
     url: str
     trust: Trust
@@ -56,9 +59,11 @@ class Upload:
         self._broken_off = threading.Event()
 
     def send(self, source: Source, progress: Callable[[int], None], algorithm: str) -> str:
-        """Send `size` bytes of the source; returns the hex digest of what was sent. `progress` gets the bytes of each block.
+        """Send `size` bytes of the source; returns the hex digest of what was sent. `progress` gets the bytes of each
+        block.
 
-        Raises UploadFailed (connection lost, refused by the host, stalled for STALL seconds, source too short) or CertificateRefused.
+        Raises UploadFailed (connection lost, refused by the host, stalled for STALL seconds, source too short) or
+        CertificateRefused.
         """
         digest = hashlib.new(algorithm)
         try:
@@ -115,7 +120,9 @@ class Upload:
             raise self._failed(f"the host answered {answer.status} {answer.reason}")
 
     def _early_answer(self) -> str:
-        """What the host said before it closed the connection: an early 503 shows as a broken pipe while sending (vSphere sheet)."""
+        """What the host said before it closed the connection: an early 503 shows as a broken pipe while sending
+        (vSphere sheet).
+        """
         if self._broken_off.is_set():
             return "it was broken off"
         try:
@@ -125,4 +132,9 @@ class Upload:
         return f"the host answered {answer.status} {answer.reason}" if answer.status >= 300 else ""
 
     def _failed(self, why: str) -> UploadFailed:
-        return UploadFailed(f"cannot upload {self.name} to", on=self._host, why=why, fix="check the network to that host on port 443, then try again")
+        return UploadFailed(
+            f"cannot upload {self.name} to",
+            on=self._host,
+            why=why,
+            fix="check the network to that host on port 443, then try again",
+        )

@@ -22,7 +22,13 @@ def make_vapp(session: Session, target: Target, name: str) -> vim.VirtualApp:
         return found
     try:
         return session.call(
-            "make the vApp", name, target.pool.CreateVApp, vsphere_name(name), _unreserved(), vim.vApp.VAppConfigSpec(), target.folder
+            "make the vApp",
+            name,
+            target.pool.CreateVApp,
+            vsphere_name(name),
+            _unreserved(),
+            vim.vApp.VAppConfigSpec(),
+            target.folder,
         )
     except NameTaken:
         found = find_vapp(session, target, name)

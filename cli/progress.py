@@ -1,0 +1,108 @@
+"""Progress of long work on stderr: one line per event, and on a terminal a last line with bytes, rate and time left.
+
+The last line is redrawn at most four times a second and is the only thing redrawn: some 80 bytes, so a slow line
+keeps up.
+"""
+
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from cli.output import printable, warn
+from cli.units import duration, size
+from engine.cancel import Cancel
+
+# The rate is the one of the last seconds, not of the whole upload.
+WINDOW = 30.0
+REDRAW = 0.25
+
+
+class Progress:
+    """A watcher (engine.progress.Watcher) that writes to stderr. Safe to call from every worker."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._lock = threading.Lock()
+        self._expected = self._done = 0
+        self._steps: dict[str, str] = {}
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._drawn = 0.0
+
+    def began(self, item: str, step: str, detail: str = "") -> None:
+        """A line for every new step."""
+        with self._lock:
+            if self._steps.get(item) == step:
+                return
+            self._steps[item] = step
+            self._wipe()
+            now = time.strftime("%H:%M:%S")
+            print(printable(f"{now}  {item}  {step}" + (f": {detail}" if detail else "")), file=sys.stderr, flush=True)
+            self._draw()
+
+    def expects(self, _item: str, size: int) -> None:
+        """More bytes to come."""
+        with self._lock:
+            self._expected += size
+
+    def sent(self, _item: str, count: int) -> None:
+        """Bytes that arrived."""
+        with self._lock:
+            self._done += count
+            now = time.monotonic()
+            if now - self._drawn >= REDRAW:
+                self._samples.append((now, self._done))
+                while now - self._samples[0][0] > WINDOW:
+                    self._samples.popleft()
+                self._drawn = now
+                self._draw()
+
+    def finish(self) -> None:
+        """Take the last line away."""
+        with self._lock:
+            self._wipe()
+            sys.stderr.flush()
+
+    def _wipe(self) -> None:
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr)
+
+    def _draw(self) -> None:
+        if self._terminal and self._done < self._expected:
+            width = shutil.get_terminal_size().columns - 1
+            print("\r" + self._line()[:width] + "\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _line(self) -> str:
+        (since, before), (now, done) = self._samples[0], self._samples[-1]
+        line = f"{size(self._done)} of {size(self._expected)}"
+        if now > since and done > before:
+            rate = (done - before) / (now - since)
+            line += f"  {size(rate)}/s  {duration((self._expected - self._done) / rate)} left"
+        return line
+
+
+@contextmanager
+def interruptible(cancel: Cancel) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal ask the work to stop at its next safe point; a second Ctrl-C ends at
+    once.
+    """
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if cancel.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        cancel.ask()
+        if number != signal.SIGHUP:
+            warn("stopping: what is half made is being removed (once more to leave at once)")
+
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in caught}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

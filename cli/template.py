@@ -1,0 +1,155 @@
+"""`slipway template`: the staged templates of an endpoint."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import confirm_by_name, examples, print_json, print_table, say
+from cli.session import open_store
+
+if TYPE_CHECKING:
+    from engine.staging.templates import Template
+
+app = typer.Typer(
+    help="Staged templates: OVAs that an endpoint has already.",
+    no_args_is_help=True,
+    epilog=examples("slipway template list", "slipway template stage esxi-8.0u3g --endpoint vc01"),
+)
+
+Uid = Annotated[str, typer.Argument(metavar="UID", help="The component's uid, name-version.")]
+Endpoint = Annotated[str, typer.Option("--endpoint", "-e", metavar="NAME", help="The endpoint.")]
+Json = Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")]
+
+
+@app.command(
+    epilog=examples(
+        "slipway template stage esxi-8.0u3g --endpoint vc01", "slipway template stage zcore-13.5 -e vc01 --json"
+    )
+)
+def stage(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
+    """Upload a component's OVA to the endpoint once and make it a template."""
+    from cli.progress import Progress, interruptible
+    from engine.cancel import Cancel
+    from engine.site import open_site
+    from engine.staging.stage import stage as run
+    from engine.staging.stage import staging_of
+
+    cancel = Cancel()
+    with open_store() as store, interruptible(cancel), open_site(store, endpoint) as site:
+        progress = Progress()
+        try:
+            template = run(site, staging_of(site, uid), progress, cancel)
+        finally:
+            progress.finish()
+    _show(endpoint, template, as_json)
+
+
+@app.command("list", epilog=examples("slipway template list", "slipway template list --endpoint vc01 --json"))
+def list_templates(
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", "-e", metavar="NAME", help="Only this endpoint.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the templates of every endpoint, or of one."""
+    from cli.units import size
+    from engine.site import open_site
+    from engine.staging.templates import listing
+    from storage import components, endpoints
+
+    rows = []
+    with open_store() as store:
+        known = components.listing(store)
+        for name in [endpoint] if endpoint else [one.name for one in endpoints.listing(store)]:
+            with open_site(store, name) as site:
+                rows += [(name, template) for template in listing(site, known)]
+    if as_json:
+        print_json([_document(name, template) for name, template in rows])
+        return
+    print_table(
+        ("ENDPOINT", "UID", "STATE", "SIZE", "CHILDREN", "STAGED AT", "WHY"),
+        [(name, one.uid, one.state, size(one.size_bytes), one.children, _moment(one), one.why) for name, one in rows],
+    )
+
+
+@app.command(
+    epilog=examples(
+        "slipway template show esxi-8.0u3g --endpoint vc01", "slipway template show zcore-13.5 -e vc01 --json"
+    )
+)
+def show(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
+    """Show one template."""
+    from engine.site import open_site
+    from engine.staging.templates import find
+
+    with open_store() as store, open_site(store, endpoint) as site:
+        template = find(site, uid)
+    _show(endpoint, template, as_json)
+
+
+@app.command(
+    epilog=examples(
+        "slipway template verify esxi-8.0u3g --endpoint vc01", "slipway template verify zcore-13.5 -e vc01 --json"
+    )
+)
+def verify(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
+    """Compare a template with its identity and its OVA; exit 1 when it is not usable."""
+    from engine.site import open_site
+    from engine.staging.templates import verify as run
+
+    with open_store() as store, open_site(store, endpoint) as site:
+        template = run(site, uid)
+    _show(endpoint, template, as_json)
+    if not template.usable:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog=examples(
+        "slipway template remove esxi-8.0u3g --endpoint vc01", "slipway template remove zcore-13.5 -e vc01 --yes"
+    )
+)
+def remove(
+    uid: Uid,
+    endpoint: Endpoint,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Destroy a template. Its full clones stay; with linked clones it is refused."""
+    from engine.site import open_site
+    from engine.staging.remove import remove as run
+
+    confirm_by_name("template", uid, yes)
+    with open_store() as store, open_site(store, endpoint) as site:
+        template = run(site, uid)
+    if as_json:
+        print_json(_document(endpoint, template))
+    else:
+        say(f"removed {template.path}")
+
+
+def _show(endpoint: str, template: "Template", as_json: bool) -> None:
+    document = _document(endpoint, template)
+    if as_json:
+        print_json(document)
+        return
+    for name, value in {**document, "staged_at": _moment(template), "why": template.why}.items():
+        say(f"{name.replace('_', ' ') + ':':12} {value if value not in (None, '') else '-'}")
+
+
+def _document(endpoint: str, template: "Template") -> dict[str, Any]:
+    """The stable JSON form (docs/cli.md)."""
+    return {
+        "endpoint": endpoint,
+        "uid": template.uid,
+        "state": template.state,
+        "digest": template.digest,
+        "size_bytes": template.size_bytes,
+        "path": template.path,
+        "staged_at": template.staged_at,
+        "children": template.children,
+    }
+
+
+def _moment(template: "Template") -> str:
+    return template.staged_at.astimezone().strftime("%Y-%m-%d %H:%M") if template.staged_at else ""
