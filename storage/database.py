@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from storage.errors import BadInput, Refused, SlipwayError, Unreachable
 
@@ -17,6 +17,7 @@ BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's before it gives up; ours last milliseconds."""
 
 _CONNECT_SECONDS = 10
+_NO_LIMIT = -1  # of connections: transactions last milliseconds, a limit would only add a way to fail
 
 
 def url(where: str) -> URL:
@@ -46,18 +47,20 @@ def location(url: URL) -> str:
 
 
 def make_file(url: URL) -> None:
-    """Make a missing SQLite file: 0600, WAL, its folder 0700; it appears whole, so that no process sees it half made."""
+    """Make a missing SQLite file: 0600, WAL, folder 0700; it appears whole, so nobody sees it half made."""
     if url.get_backend_name() != "sqlite":
         return
     path = Path(str(url.database))
     try:
+        if path.is_dir():
+            raise BadInput("cannot use the store", on=str(path), why="it is a folder", fix="name a file in it")
         if _is_absent(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _locked(path.parent):
                 if _is_absent(path):
                     _make_wal_file(path)
         elif path.stat().st_mode & 0o077 and path.stat().st_uid == os.geteuid():
-            path.chmod(0o600)
+            path.chmod(path.stat().st_mode & 0o700)
     except OSError as error:
         why = error.strerror or str(error)
         raise Refused(
@@ -97,9 +100,12 @@ def _make_wal_file(path: Path) -> None:
 def connect(url: URL) -> Engine:
     """The engine for `url`; nothing is opened yet. Statements' values never get into errors or logs."""
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, hide_parameters=True, connect_args={"connect_timeout": _CONNECT_SECONDS})
+        limit = {"connect_timeout": _CONNECT_SECONDS}
+        # pre-ping: after a restart of the server the next transaction works again.
+        return create_engine(url, hide_parameters=True, max_overflow=_NO_LIMIT, pool_pre_ping=True, connect_args=limit)
     # isolation_level None: sqlite3 begins nothing by itself, _begin does.
-    engine = create_engine(url, hide_parameters=True, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
+    manual = {"isolation_level": None, "timeout": BUSY_SECONDS}
+    engine = create_engine(url, hide_parameters=True, max_overflow=_NO_LIMIT, connect_args=manual)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
@@ -122,6 +128,8 @@ def lacks_tables(error: DBAPIError) -> bool:
 
 def explain(error: DBAPIError, url: URL) -> SlipwayError:
     """Our exception for a database's: which store, why, what to do."""
+    if isinstance(error, DataError):
+        return BadInput("cannot store a value", on=location(url), why=str(error.orig), fix="correct the value")
     if url.get_backend_name() == "sqlite":
         return _explain_sqlite(getattr(error.orig, "sqlite_errorname", "") or "", str(error.orig), location(url))
     return _explain_postgresql(getattr(error.orig, "sqlstate", None) or "", str(error.orig), location(url))
@@ -137,7 +145,12 @@ def _explain_sqlite(name: str, told: str, path: str) -> SlipwayError:
     if name.startswith("SQLITE_FULL"):
         return Unreachable("cannot write the store", on=path, why="the disk is full", fix="free some space")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
-        return Refused("cannot write the store", on=path, why="it is read-only", fix="make file and folder writable")
+        return Refused(
+            "cannot write the store",
+            on=path,
+            why="it is read-only",
+            fix="make it, its -wal and -shm files and the folder writable",
+        )
     if name.startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR")):
         fix = "check that file and folder are readable and writable, and the disk"
         return Unreachable("cannot open the store", on=path, why=told, fix=fix)
@@ -150,6 +163,6 @@ def _explain_postgresql(state: str, told: str, where: str) -> SlipwayError:
         return Refused("cannot log in to the store", on=where, why=why, fix="correct user and password of the URL")
     if state.startswith(("42501", "25006")):
         return Refused("cannot use the store", on=where, why=why, fix="give the account the rights of the owner")
-    if state.startswith(("42", "3F")):
+    if state.startswith(("42", "3F", "3D")) or "does not exist" in told:
         return BadInput("cannot use the store", on=where, why=why, fix="give a Slipway store with --store")
     return Unreachable("cannot use the store", on=where, why=why, fix="check that the server runs and answers")

@@ -39,7 +39,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One VM of a deployment. `path` is how it came to be, `template` and `reason` for people, `seconds` its duration."""
+    """One VM of a deployment. `path` is how it came to be, `template` and `reason` for people."""
 
     id: int
     deployment_id: int

@@ -1,4 +1,4 @@
-"""Where things are on this machine, and which source each value comes from: flag, environment, config.toml or default."""
+"""Where things are on this machine, and where each value comes from: flag, environment, config.toml or default."""
 
 import os
 import tomllib
@@ -18,7 +18,7 @@ KNOWN = ("store", "key")
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """A value of this machine and where it was found: `flag`, an environment variable, config.toml's path or `default`."""
+    """A value and where it was found: `flag`, an environment variable, config.toml's path or `default`."""
 
     value: str
     source: str

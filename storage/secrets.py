@@ -6,6 +6,7 @@ The store remembers the key's fingerprint, so that a lost or foreign key is told
 import base64
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ PREFIX = "fernet:"
 """How an encrypted value begins."""
 
 _FINGERPRINT = "_slipway_key"
+_KEY = re.compile(rb"[A-Za-z0-9_-]{43}=")
 
 
 def encrypt(key: bytes, plain: str) -> str:
@@ -60,6 +62,8 @@ def own_key(store: "Store") -> bytes:
         if key and _remembered(tx) == fingerprint(key):
             return key
     with store.begin() as tx:
+        # PostgreSQL lets several write at once: the lock on this row makes one process after the other look.
+        tx.execute(select(settings.c.id).where(settings.c.name == "_slipway_store").with_for_update())
         key = keep.load()
         remembered = _remembered(tx)
         if key and remembered == fingerprint(key):
@@ -71,6 +75,8 @@ def own_key(store: "Store") -> bytes:
                 why=f"its key in {keep} is {'another one' if key else 'missing'}",
                 fix="put the store's own key back, from a backup or the machine that made it",
             )
+        if key and not _KEY.fullmatch(key):
+            raise Refused("cannot use the store's key", on=str(keep), why="it is no key", fix="move it away")
         if not key:
             key = base64.urlsafe_b64encode(os.urandom(32))
             keep.save(key)

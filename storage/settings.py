@@ -50,13 +50,13 @@ def create(store: Store, name: str, value: str, description: str) -> Setting:
 
 
 def listing(store: Store, internal: bool = False) -> list[Setting]:
-    """Every setting by name; Slipway's own rows only when `internal`."""
+    """Every setting by name, a secret one's value as "" (no key is needed); Slipway's own rows only when `internal`."""
     query = select(settings).order_by(settings.c.name)
     if not internal:
         query = query.where(~settings.c.name.startswith("_", autoescape=True))
     with store.read() as tx:
         rows = tx.execute(query).mappings().all()
-    return [_setting(store, row) for row in rows]
+    return [_undisclosed(row) for row in rows]
 
 
 def get(store: Store, name: str) -> Setting:
@@ -65,7 +65,8 @@ def get(store: Store, name: str) -> Setting:
         row = tx.execute(select(settings).where(settings.c.name == name.lower())).mappings().one_or_none()
         if row is None:
             raise _missing(tx, name)
-    return _setting(store, row)
+    secret = is_secret(row["name"])
+    return Setting(row["name"], store.decrypt(row["value"]) if secret else row["value"], row["description"], secret)
 
 
 def value(store: Store, name: str, default: str = "") -> str:
@@ -130,9 +131,9 @@ def _told(name: str, value: str) -> str:
     return "" if is_secret(name) else value
 
 
-def _setting(store: Store, row: RowMapping) -> Setting:
+def _undisclosed(row: RowMapping) -> Setting:
     secret = is_secret(row["name"])
-    return Setting(row["name"], store.decrypt(row["value"]) if secret else row["value"], row["description"], secret)
+    return Setting(row["name"], "" if secret else row["value"], row["description"], secret)
 
 
 def _missing(tx: Connection, name: str) -> NotFound:

@@ -19,8 +19,8 @@ from storage.errors import BadInput
 from storage.models import SCHEMA, settings
 
 _STORE_ID = "_slipway_store"
-_TOKEN = "_slipway_token"
-_IDENTITY = text(f"SELECT version_num, (SELECT value FROM settings WHERE name = '{_STORE_ID}') FROM alembic_version")
+_COUNTER = "_slipway_token"
+_IDENTITY = text("SELECT version_num, (SELECT value FROM settings WHERE name = '_slipway_store') FROM alembic_version")
 _MIGRATION_LOCK = 0x511BBA7
 
 
@@ -127,9 +127,9 @@ def open_store(where: str | os.PathLike[str] | None = None) -> Store:
 def next_token(store: Store) -> int:
     """A number greater than every one given out before by this store."""
     with store.begin() as tx:
-        told = tx.execute(select(settings.c.value).where(settings.c.name == _TOKEN).with_for_update()).scalar_one()
+        told = tx.execute(select(settings.c.value).where(settings.c.name == _COUNTER).with_for_update()).scalar_one()
         token = int(told) + 1
-        tx.execute(update(settings).where(settings.c.name == _TOKEN).values(value=str(token)))
+        tx.execute(update(settings).where(settings.c.name == _COUNTER).values(value=str(token)))
     return token
 
 
@@ -137,12 +137,12 @@ def _identity(engine: Engine) -> tuple[str, str]:
     """Schema version and store id, by one SELECT; ("", "") for a store without tables."""
     try:
         with engine.connect() as connection:
-            row = connection.execute(_IDENTITY).one()
+            row = connection.execute(_IDENTITY).one_or_none()
     except DBAPIError as error:
         if database.lacks_tables(error):
             return "", ""
         raise
-    return row[0], row[1]
+    return (row[0], row[1]) if row else ("", "")
 
 
 def _migrate(engine: Engine) -> str:
@@ -164,6 +164,6 @@ def _migrate(engine: Engine) -> str:
             migrations.upgrade(tx)
         if not version:
             tx.execute(insert(settings).values(name=_STORE_ID, value=random.token_hex(3)))
-            tx.execute(insert(settings).values(name=_TOKEN, value="0"))
+            tx.execute(insert(settings).values(name=_COUNTER, value="0"))
         store_id: str = tx.execute(_IDENTITY).one()[1]
     return store_id

@@ -1,0 +1,264 @@
+"""What goes wrong with a store's file or server: our error, its exit code, the file named, something to do."""
+
+import multiprocessing
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from storage import audit, database, settings
+from storage.errors import BadInput, Refused, SlipwayError, Unreachable
+from storage.store import Store, open_store, translated
+from tests.storage.conftest import Postgres
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that an unprivileged user owns, and a home beside it; pytest's own are closed to that user."""
+    top = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    made = top / "store"
+    made.mkdir()
+    # Everything is imported before the child drops its rights: the interpreter's own files may be closed to it.
+    with open_store(top / "first.db") as store:
+        store.encrypt("x")
+    if os.geteuid() == 0:
+        os.chown(top, NOBODY, NOBODY)
+        os.chown(made, NOBODY, NOBODY)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(top / "config"))
+    yield made
+    made.chmod(0o700)
+    shutil.rmtree(top)
+
+
+def _drop_rights_and_call(act: Callable[[], object], answer: Connection) -> None:
+    if os.geteuid() == 0:  # root is not bound by permissions
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    try:
+        act()
+        answer.send(None)
+    except SlipwayError as error:
+        answer.send((type(error).__name__, str(error)))
+
+
+def unprivileged(act: Callable[[], object]) -> tuple[str, str] | None:
+    """Kind and text of our error that `act` raises in a process of a user without rights; None when it raises none."""
+    context = multiprocessing.get_context("fork")
+    answers, answer = context.Pipe(duplex=False)
+    child = context.Process(target=_drop_rights_and_call, args=(act, answer))
+    child.start()
+    answer.close()
+    told: tuple[str, str] | None = answers.recv()
+    child.join()
+    answers.close()
+    return told
+
+
+def turn_on(where: Path) -> None:
+    with open_store(where) as store:
+        settings.update(store, settings.FLAG, "true")
+
+
+def made_by_nobody(folder: Path) -> Path:
+    path = folder / "slipway.db"
+    assert unprivileged(lambda: open_store(path).close()) is None
+    assert path.stat().st_size > 0
+    return path
+
+
+def test_a_read_only_file(folder: Path) -> None:
+    path = made_by_nobody(folder)
+    path.chmod(0o400)
+    told = unprivileged(lambda: turn_on(path))
+    assert told is not None
+    assert told[0] == "Refused"
+    assert str(path) in told[1]
+    assert "read-only" in told[1]
+    for file in folder.iterdir():
+        file.chmod(0o600)
+    assert unprivileged(lambda: turn_on(path)) is None
+
+
+def test_an_unreadable_file(folder: Path) -> None:
+    path = made_by_nobody(folder)
+    path.chmod(0)
+    told = unprivileged(lambda: turn_on(path))
+    assert told is not None
+    assert told[0] in ("Refused", "Unreachable")
+    assert str(path) in told[1]
+
+
+@pytest.mark.parametrize("place", ["slipway.db", "new/slipway.db"])
+def test_a_folder_that_is_not_writable(folder: Path, place: str) -> None:
+    folder.chmod(0o500)
+    told = unprivileged(lambda: open_store(folder / place).close())
+    assert told == (
+        "Refused",
+        f"cannot make the store {folder / place}: Permission denied; give a writable place with --store",
+    )
+    assert list(folder.iterdir()) == []
+
+
+def test_a_store_in_a_folder_that_is_not_writable(folder: Path) -> None:
+    path = made_by_nobody(folder)
+    folder.chmod(0o500)
+    told = unprivileged(lambda: turn_on(path))
+    assert told is not None
+    assert told[0] in ("Refused", "Unreachable")
+    assert str(path) in told[1]
+
+
+def test_a_folder_closed_to_the_user(folder: Path) -> None:
+    path = made_by_nobody(folder)
+    folder.chmod(0)
+    told = unprivileged(lambda: turn_on(path))
+    assert told is not None
+    assert told[0] == "Refused"
+    assert str(path) in told[1]
+
+
+def test_a_key_that_cannot_be_read(folder: Path) -> None:
+    path = made_by_nobody(folder)
+    Path(f"{path}.key").chmod(0)
+
+    def keep_a_secret() -> None:
+        with open_store(path) as store:
+            settings.create(store, "lab_password", "x", "d")
+
+    told = unprivileged(keep_a_secret)
+    assert told is not None
+    assert told[0] == "Refused"
+    assert f"{path}.key" in told[1]
+
+
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="it is a folder"):
+        open_store(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match=re.escape(str(tmp_path / "file" / "slipway.db"))):
+        open_store(tmp_path / "file" / "slipway.db")
+
+
+def test_a_locked_database(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with sqlite_store.begin(), open_store(sqlite_store.location) as other:
+        with pytest.raises(Unreachable, match="locked") as caught:
+            settings.update(other, settings.FLAG, "true")
+        assert sqlite_store.location in str(caught.value)
+        assert settings.value(other, settings.FLAG) == "false"
+
+
+def test_no_database_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("shopping list\n" * 1000)
+    with pytest.raises(BadInput, match="not a database") as caught:
+        open_store(path)
+    assert str(path) in str(caught.value)
+    assert path.read_text().startswith("shopping list")
+
+
+def test_a_damaged_database(tmp_path: Path) -> None:
+    path = tmp_path / "slipway.db"
+    open_store(path).close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="malformed") as caught:
+        open_store(path)
+    assert str(path) in str(caught.value)
+
+
+def test_somebody_elses_database(tmp_path: Path) -> None:
+    path = tmp_path / "photos.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE settings (colour TEXT)")
+    connection.close()
+    with pytest.raises(BadInput, match="already exists"):
+        open_store(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("settings",)]
+    connection.close()
+
+
+def test_a_full_disk(sqlite_store: Store) -> None:
+    """SQLite answers the same to a full disk and to a full file."""
+    with sqlite_store.begin() as tx:
+        tx.execute(text("PRAGMA max_page_count = 1"))
+        with pytest.raises(Unreachable, match="the disk is full"), translated(sqlite_store.engine.url):
+            audit.write(sqlite_store, tx, "fill", "disk", "x" * 1_000_000)
+    assert audit.listing(sqlite_store) == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "mysql://user:hunter2@host/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "nonsense://",
+        "postgresql://u:hunter2@h:port/db",
+    ],
+)
+def test_a_place_that_cannot_be_used(where: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        open_store(where)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_values_do_not_get_into_errors(store: Store) -> None:
+    with pytest.raises(SlipwayError) as caught, store.begin() as tx:
+        tx.execute(text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "hunter2"})
+    assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_server_that_does_not_run(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable) as caught:
+        open_store(f"postgresql://tester:hunter2@/store?host={tmp_path}")
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["guarded", "guarded:hunter2"])
+def test_a_wrong_password(postgres: Postgres, user: str) -> None:
+    with pytest.raises(Refused) as caught:
+        open_store(postgres.url("postgres", user))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_account_without_rights(postgres: Postgres) -> None:
+    with pytest.raises(Refused, match="permission denied"):
+        open_store(postgres.url(postgres.new_database().split("/")[3].split("?")[0], "guarded:right"))
+
+
+def test_a_database_that_does_not_exist(postgres: Postgres) -> None:
+    with pytest.raises(BadInput, match="does not exist"):
+        open_store(postgres.url("absent"))
+
+
+def test_a_cut_connection_is_made_again(postgres: Postgres) -> None:
+    with open_store(postgres.new_database()) as store:
+        with store.read() as tx:
+            pid = tx.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with open_store(str(store.engine.url)) as other, other.begin() as tx:
+            tx.execute(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": pid})
+        assert settings.value(store, settings.FLAG) == "false"
+        with pytest.raises(Unreachable), store.begin() as tx:
+            tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+
+def test_a_value_that_postgresql_cannot_hold(postgres: Postgres) -> None:
+    with open_store(postgres.new_database()) as store, pytest.raises(BadInput, match="NUL"):
+        settings.create(store, "lab_text", "a\0b", "d")
