@@ -6,16 +6,16 @@ What a component is, in this order (counts: the 85 real files):
    ours. With an OVA supplied by hand it is imported directly, but for a vcsa.
 3. L2 (9): `component_isnested` is true: imported directly, never staged.
 4. L1 (18): staged once per endpoint, then cloned.
+A file that brings a `component_deploy_vcsa_spec` makes a component of type vcsa, whatever type it names.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from pydantic import Strict, StringConstraints
+from pydantic import AfterValidator, Strict
 
 from engine.catalog.documents import Name, Text, build, read_json, refuse_all
 from engine.catalog.rendering import fault_in
@@ -27,8 +27,21 @@ from storage.store import Store
 # A template is called like its uid; `<uid>.staging-<store>-<token>` must stay below vSphere's 80 characters.
 UID_LIMIT = 50
 
-_PART = Annotated[str, Strict(), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-_CHECKSUM = Annotated[str, Strict(), StringConstraints(pattern=r"^(sha256:[0-9A-Fa-f]{64})?$")]
+
+def _part_of_uid(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", text):
+        raise ValueError("must be letters, digits and . _ + - only, a letter or digit first")
+    return text
+
+
+def _checksum(text: str) -> str:
+    if not re.fullmatch(r"(sha256:[0-9A-Fa-f]{64})?", text):
+        raise ValueError("must be sha256: and 64 hexadecimal digits, or empty")
+    return text
+
+
+_Part = Annotated[Name, AfterValidator(_part_of_uid)]
+_Checksum = Annotated[Text, AfterValidator(_checksum)]
 _TRANSIENT = re.compile(r"\.(staging|retired)-")
 
 
@@ -69,15 +82,15 @@ class _GovcSpec:
 class _File:
     """The fields of a component file that Slipway reads; the library may add others."""
 
-    component_name: _PART
-    component_version: _PART
+    component_name: _Part
+    component_version: _Part
     component_type: Name
     component_download_engine: Name
     component_download_file: Name
     component_isnested: Annotated[bool, Strict()]
     component_description: Text = ""
     component_url: Text = ""
-    component_download_file_checksum: _CHECKSUM = ""
+    component_download_file_checksum: _Checksum = ""
     component_download_file_size: Text = ""
     component_deploy_govc_spec: _GovcSpec | None = None
     component_deploy_vcsa_spec: dict[str, Any] | None = None
@@ -95,7 +108,7 @@ def read_components(paths: Iterable[Path]) -> list[Component]:
         if component is None:
             continue
         twin, twin_path = found.setdefault(component.uid.lower(), (component, path))
-        if twin_path != path:
+        if twin != component:
             problems.append(f"{path}: component_version: the uid {component.uid} is taken by {twin.uid} in {twin_path}")
     refuse_all("cannot import components", "", problems)
     return sorted((component for component, _ in found.values()), key=lambda component: component.uid)
@@ -113,41 +126,19 @@ def import_components(store: Store, paths: Iterable[Path]) -> list[Imported]:
     return [Imported(new=components.put(store, new), component=components.get(store, new.uid)) for new in read]
 
 
-def is_vcsa(component: Component) -> bool:
-    """True for a vCenter appliance, which its own installer deploys: never staged, not deployed by Slipway."""
-    return component.type == "vcsa"
-
-
-def obstacle(component: Component) -> str:
-    """Why this component cannot be deployed now, or ""; a clause that ends in what to do."""
-    by_hand = f"supply its OVA with `slipway component set-file {component.uid} OVA`"
-    if is_vcsa(component):
-        return "a vCenter appliance is deployed by its own installer, not by Slipway; leave it out of the profile"
-    if component.kind is Kind.ISO:
-        return "it is an ISO image, not an OVA; leave it out of the profile"
-    if component.kind is Kind.UNSUPPORTED and not component.ova_path:
-        return f"the download engine {component.download_engine!r} is not supported; {by_hand}"
-    if not component.enabled:
-        return f"it is disabled; `slipway component enable {component.uid}`"
-    if not component.ova_path:
-        return f"it has no local file, and downloads are not supported yet; {by_hand}"
-    if not Path(component.ova_path).is_file():
-        return f"its file {component.ova_path} is missing; {by_hand}"
-    return ""
-
-
-def _files(paths: Iterable[Path], problems: list[str]) -> list[Path]:
-    files: dict[Path, Path] = {}
+def _files(paths: Iterable[Path], problems: list[str]) -> Iterator[Path]:
     for path in paths:
-        inside = sorted(_visible_json(path)) if path.is_dir() else [path]
+        try:
+            inside = sorted(_visible_json(path)) if path.is_dir() else [path]
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+            continue
         if not inside:
             problems.append(f"{path}: no .json file in this folder")
-        for file in inside:
-            files.setdefault(file.resolve(), file)
-    return list(files.values())
+        yield from inside
 
 
-def _visible_json(folder: Path) -> Iterable[Path]:
+def _visible_json(folder: Path) -> Iterator[Path]:
     for file in folder.rglob("*.json"):
         if not any(part.startswith(".") for part in file.relative_to(folder).parts):
             yield file
@@ -169,7 +160,7 @@ def _read(path: Path, problems: list[str]) -> Component | None:
 
 
 def _kind(file: _File) -> Kind:
-    if PurePosixPath(urlsplit(file.component_download_file).path).suffix.lower() == ".iso":
+    if re.split("[?#]", file.component_download_file)[0].lower().endswith(".iso"):
         return Kind.ISO
     if file.component_deploy_vcsa_spec is not None or file.component_download_engine != "https":
         return Kind.UNSUPPORTED
@@ -193,7 +184,7 @@ def _component(file: _File, document: dict[str, Any]) -> Component:
     )
 
 
-def _faults(component: Component) -> Iterable[str]:
+def _faults(component: Component) -> Iterator[str]:
     if len(component.uid) > UID_LIMIT:
         yield f"component_version: the uid {component.uid} is longer than {UID_LIMIT} characters"
     if _TRANSIENT.search(component.uid):

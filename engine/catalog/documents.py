@@ -37,12 +37,12 @@ _NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U001
 
 def _sayable(text: str) -> str:
     if _NOT_XML.search(text):
-        raise ValueError("holds control characters")
+        raise ValueError("holds control characters or broken Unicode")
     return text
 
 
 Text = Annotated[str, Strict(), AfterValidator(_sayable)]
-Name = Annotated[Text, StringConstraints(min_length=1)]
+Name = Annotated[str, Strict(), StringConstraints(min_length=1), AfterValidator(_sayable)]
 Count = Annotated[int, Strict(), Field(gt=0, lt=2**31)]
 
 _WORDS = {
@@ -52,7 +52,6 @@ _WORDS = {
     "missing": "is missing",
     "string_too_short": "must not be empty",
     "string_type": "must be text (put it in quotes)",
-    "string_unicode": "is not valid Unicode",
     "tuple_type": "must be a list",
 }
 
@@ -60,7 +59,7 @@ _WORDS = {
 def read_json(path: Path) -> object:
     """The file's JSON document. Raises BadInput: unreadable, not UTF-8, not JSON, a key given twice."""
     try:
-        return json.loads(_read(path), object_pairs_hook=_without_twins)
+        return json.loads(_read(path), object_pairs_hook=_without_twins, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         why = f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         raise BadInput("cannot read", on=str(path), why=why) from error
@@ -68,8 +67,8 @@ def read_json(path: Path) -> object:
         raise BadInput("cannot read", on=str(path), why=f"the key {error.args[0]!r} is given twice") from error
     except RecursionError as error:
         raise BadInput("cannot read", on=str(path), why="nested too deeply") from error
-    except ValueError as error:  # a number of more than 4300 digits
-        raise BadInput("cannot read", on=str(path), why="it holds a number that is too long") from error
+    except ValueError as error:  # NaN, Infinity, or more than 4300 digits
+        raise BadInput("cannot read", on=str(path), why="it holds something that is no number") from error
 
 
 def read_yaml(path: Path) -> object:
@@ -116,8 +115,13 @@ def build(kind: type[T], document: object, where: str, problems: list[str], *, o
 
 def unknown_keys(document: dict[Any, Any], known: list[str], where: str) -> list[str]:
     """A problem for each key that is not known, with the known one most like it."""
-    unknown = [str(key) for key in document if key not in known]
-    return [f"{_join(where, key)}: unknown key {suggestion(key, known)}".rstrip() for key in unknown]
+    return [f"{_join(where, str(key))}: unknown key{hint(str(key), known)}" for key in document if key not in known]
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """`, did you mean "x"?` for the known word nearest to `word`, or nothing."""
+    nearest = suggestion(word, known)
+    return f", {nearest}" if nearest else ""
 
 
 def refuse_all(what: str, on: str, problems: list[str]) -> None:
@@ -144,6 +148,10 @@ def _read(path: Path) -> str:
 
 class _TwinKeyError(Exception):
     """A key stands twice in one mapping; caught above, where the file's name is known."""
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ As in zPodFactory, a missing hostname is the component's name and a missing host
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -232,7 +232,7 @@ def _filled(document: object) -> object:
     return filled
 
 
-def _faults_of_names(head: _Head, placed: list[_Placed]) -> Iterable[str]:
+def _faults_of_names(head: _Head, placed: list[_Placed]) -> Iterator[str]:
     for key, value in (("name", head.name), ("endpoint", head.endpoint), ("vapp", head.vapp or "")):
         if len(value) > VM_NAME_LIMIT or not value.isprintable() or set(value) & set("/\\%"):
             yield f"{key}: must be at most {VM_NAME_LIMIT} printable characters without / \\ %"
@@ -249,7 +249,7 @@ def _faults_of_names(head: _Head, placed: list[_Placed]) -> Iterable[str]:
             yield f"{where}.hostname: {entry.hostname} is already the name of {first}"
 
 
-def _faults_of_addresses(network: Network, placed: list[_Placed]) -> Iterable[str]:
+def _faults_of_addresses(network: Network, placed: list[_Placed]) -> Iterator[str]:
     subnet = subnet_of(network)
     seen = {ip(network.gateway or ""): "the gateway"}
     for where, entry in placed:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from engine.catalog.documents import hint
 from engine.errors import BadInput
 from storage.components import Component
-from storage.nearest import suggestion
 
 OPTIONAL = frozenset(
     {"zpod_dns", "zpod_gateway", "zpod_nfs", "zpod_ntp", "zpod_sshkey"}
@@ -105,7 +105,7 @@ def _faults(node: nodes.Node, depth: int) -> Iterator[str]:
         construct = type(node).__name__.lower()
         yield f"a template may not use {construct!r}, only variables, if, ~ and the filters {_FILTERS}"
     elif isinstance(node, nodes.Name) and node.name not in VARIABLES:
-        yield f"unknown variable {node.name!r} {suggestion(node.name, VARIABLES)}".strip()
+        yield f"unknown variable {node.name!r}{hint(node.name, VARIABLES)}"
     elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
         yield f"a template may not use the filter {node.name!r}, only {_FILTERS}"
     for child in node.iter_child_nodes():
