@@ -1,0 +1,117 @@
+"""What an OVF descriptor says (DSP0243, OVF 0.9 to 2.1), as values. `envelope` reads it from the XML."""
+
+from dataclasses import dataclass
+
+from engine.ova.hardware import Hardware
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the package. `size` and `chunk_size` are bytes as the descriptor claims them, None when it does not."""
+
+    id: str
+    href: str
+    size: int | None = None
+    compression: str = ""
+    chunk_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A virtual disk. `file` is a File's id, "" for an empty disk; `capacity_bytes` is 0 where `problems` says why."""
+
+    id: str
+    file: str
+    capacity_bytes: int
+    populated_bytes: int | None = None
+    format: str = ""
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network that NICs name, to be mapped to a portgroup."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property that the guest reads. `default` is its value under the deployment option that was read."""
+
+    id: str
+    class_id: str = ""
+    instance_id: str = ""
+    type: str = "string"
+    qualifiers: str = ""
+    user_configurable: bool = False
+    password: bool = False
+    default: str = ""
+    label: str = ""
+    description: str = ""
+    category: str = ""
+
+    @property
+    def key(self) -> str:
+        """`classId.id.instanceId` as govc and DSP0243 9.5.1 write it, absent parts left out."""
+        return ".".join(part for part in (self.class_id, self.id, self.instance_id) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentOption:
+    """A configuration that the OVF offers; exactly one is the default when there are any."""
+
+    id: str
+    label: str = ""
+    description: str = ""
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the appliance is; "" where the OVF does not say."""
+
+    name: str = ""
+    vendor: str = ""
+    version: str = ""
+    full_version: str = ""
+    product_url: str = ""
+    vendor_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A virtual machine of the package."""
+
+    id: str
+    name: str
+    hardware: Hardware
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What the OVF says under deployment option `option` ("" when it offers none).
+
+    `hardware` is the only VM's; of a multi-VM package (`is_collection`) it is empty and each of `systems` has its own.
+    """
+
+    name: str
+    product: Product
+    annotation: str
+    networks: tuple[Network, ...]
+    disks: tuple[Disk, ...]
+    files: tuple[File, ...]
+    properties: tuple[Property, ...]
+    deployment_options: tuple[DeploymentOption, ...]
+    option: str
+    eulas: tuple[str, ...]
+    hardware: Hardware
+    transport: tuple[str, ...]
+    systems: tuple[System, ...]
+    is_collection: bool
+    problems: tuple[str, ...]
+
+    def file(self, id: str) -> File | None:  # noqa: A002 (OVF's word)
+        """The file of that id."""
+        return next((file for file in self.files if file.id == id), None)

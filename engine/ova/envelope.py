@@ -1,0 +1,228 @@
+"""Reading the descriptor's Envelope (DSP0243, OVF 0.9 to 2.1).
+
+vSphere's tools are lenient, so this reader is: what they accept is read, and what is wrong in it is listed in
+`Descriptor.problems`, each naming its element. Only what cannot be read at all is refused.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from engine.errors import BadPackage
+from engine.ova import limits, xml
+from engine.ova.contradictions import contradictions
+from engine.ova.descriptor import (
+    DeploymentOption,
+    Descriptor,
+    Disk,
+    File,
+    Network,
+    Product,
+    Property,
+    System,
+)
+from engine.ova.hardware import Hardware, read_hardware, whole
+from engine.ova.units import unit_bytes
+from engine.ova.xml import Element
+
+
+def read_descriptor(text: str, where: str, option: str = "") -> Descriptor:
+    """The descriptor in `text` under deployment option `option` ("" = the default one).
+
+    `where` names its file in errors. Raises BadPackage naming the line or element.
+    """
+    root = xml.parse(text, where)
+    machines = list(root.within("VirtualSystem"))
+    if root.name != "Envelope" and not machines:
+        raise BadPackage("cannot read descriptor", on=where, why=f"its root element is {root.name[:80]}, not Envelope")
+    texts = _Texts(root)
+    problems: list[str] = []
+    options = _deployment_options(root, texts)
+    option = _chosen(options, option, where)
+    sections = list(root.within("ProductSection"))
+    properties = tuple(_properties(sections, texts, option))
+    collection = next(root.within("VirtualSystemCollection"), None)
+    systems = tuple(
+        System(machine.get("id"), _system_name(machine), read_hardware(machine, option)) for machine in machines
+    )
+    is_collection = collection is not None or len(systems) > 1
+    top = collection or next(iter(machines), None) or root
+    descriptor = Descriptor(
+        name=_system_name(top),
+        product=_product(sections, texts),
+        annotation="\n".join(
+            texts.of(section, "Annotation")
+            for part in dict.fromkeys((root, top))
+            for section in part.every("AnnotationSection")
+        ),
+        networks=tuple(
+            Network(network.get("name"), texts.of(network, "Description"))
+            for section in root.every("NetworkSection")
+            for network in section.every("Network")
+        ),
+        disks=tuple(_disks(root, properties, problems)),
+        files=tuple(_files(root, problems)),
+        properties=properties,
+        deployment_options=options,
+        option=option,
+        eulas=tuple(texts.of(section, "License") for section in root.within("EulaSection")),
+        hardware=Hardware() if is_collection or not systems else systems[0].hardware,
+        transport=tuple(_transports(machines)),
+        systems=systems,
+        is_collection=is_collection,
+        problems=(),
+    )
+    return replace(descriptor, problems=(*problems, *contradictions(descriptor)))
+
+
+class _Texts:
+    """Texts that people read: those with a `msgid` are looked up in the descriptor's own English message bundle."""
+
+    def __init__(self, root: Element) -> None:
+        self._messages = {
+            message.get("msgid"): message.text
+            for bundle in root.every("Strings")
+            if bundle.get("xml.lang", "en").lower().startswith("en")
+            for message in bundle.every("Msg")
+        }
+
+    def of(self, element: Element, name: str) -> str:
+        """The text of the child of that name, or ""."""
+        child = element.child(name)
+        if child is None:
+            return ""
+        return self._messages.get(child.get("msgid"), "") or child.text
+
+
+def _system_name(system: Element) -> str:
+    return system.text_of("Name") or system.get("id")
+
+
+def _deployment_options(root: Element, texts: _Texts) -> tuple[DeploymentOption, ...]:
+    found = [option for section in root.every("DeploymentOptionSection") for option in section.every("Configuration")]
+    # Without a default the first one is it (DSP0243 9.8).
+    default = next((option for option in found if _is_true(option.get("default"))), next(iter(found), None))
+    return tuple(
+        DeploymentOption(
+            option.get("id"), texts.of(option, "Label"), texts.of(option, "Description"), option is default
+        )
+        for option in found
+    )
+
+
+def _chosen(options: Iterable[DeploymentOption], wanted: str, where: str) -> str:
+    known = [option.id for option in options]
+    if wanted and wanted not in known:
+        fix = f"it offers {', '.join(known)}" if known else "it offers none"
+        raise BadPackage("no deployment option", on=f"'{wanted}' in {where}", fix=fix)
+    return wanted or next((option.id for option in options if option.default), "")
+
+
+def _properties(sections: Iterable[Element], texts: _Texts, option: str) -> Iterator[Property]:
+    for section in sections:
+        category = ""
+        for child in section.children:
+            if child.name == "Category":
+                category = child.text
+            elif child.name == "Property":
+                kind = child.get("type")
+                yield Property(
+                    id=child.get("key"),
+                    class_id=section.get("class"),
+                    instance_id=section.get("instance"),
+                    type=kind,
+                    qualifiers=child.get("qualifiers") or child.get("vmw.qualifiers"),
+                    user_configurable=_is_true(child.get("userConfigurable")),
+                    password=_is_true(child.get("password")) or kind.lower().startswith("password"),
+                    default=_default(child, option),
+                    label=texts.of(child, "Label"),
+                    description=texts.of(child, "Description"),
+                    category=category,
+                )
+
+
+def _default(element: Element, option: str) -> str:
+    """The value made for the option, else the property's own."""
+    values = {value.get("configuration"): value.get("value") for value in element.every("Value")}
+    general = element.get("value") or values.get("", "")
+    return values.get(option, general) if option else general
+
+
+def _product(sections: Iterable[Element], texts: _Texts) -> Product:
+    """The first section that names a product: the others hold properties of its parts."""
+    named = next((section for section in sections if section.text_of("Product")), None)
+    if named is None:
+        return Product()
+    return Product(
+        name=texts.of(named, "Product"),
+        vendor=texts.of(named, "Vendor"),
+        version=named.text_of("Version"),
+        full_version=named.text_of("FullVersion"),
+        product_url=named.text_of("ProductUrl"),
+        vendor_url=named.text_of("VendorUrl"),
+    )
+
+
+def _files(root: Element, problems: list[str]) -> Iterator[File]:
+    for references in root.every("References"):
+        for file in references.every("File"):
+            where = f"File '{file.get('id')}' (line {file.line})"
+            yield File(
+                id=file.get("id"),
+                href=file.get("href").removeprefix("./"),
+                size=_optional(file, "size", where, problems),
+                compression=file.get("compression").replace("identity", ""),
+                chunk_size=_optional(file, "chunkSize", where, problems),
+            )
+
+
+def _disks(root: Element, properties: Iterable[Property], problems: list[str]) -> Iterator[Disk]:
+    for section in root.every("DiskSection"):
+        for disk in section.every("Disk"):
+            where = f"Disk '{disk.get('diskId')}' (line {disk.line})"
+            yield Disk(
+                id=disk.get("diskId"),
+                file=disk.get("fileRef"),
+                capacity_bytes=_capacity(disk, properties, where, problems),
+                populated_bytes=_optional(disk, "populatedSize", where, problems),
+                format=disk.get("format"),
+                parent=disk.get("parentRef"),
+            )
+
+
+def _capacity(disk: Element, properties: Iterable[Property], where: str, problems: list[str]) -> int:
+    """Bytes; a capacity `${id}` is the value of that property (DSP0243 9.1)."""
+    text = disk.get("capacity")
+    if text.startswith("${") and text.endswith("}"):
+        value = next((known.default for known in properties if text[2:-1] in (known.key, known.id)), "")
+    else:
+        value = text
+    unit = unit_bytes(disk.get("capacityAllocationUnits"))
+    amount = whole(value)
+    if amount is None or unit is None or not 0 < amount * unit < limits.MAX_BYTES:
+        said = f"'{text[:80]}'" + (f" = '{value[:80]}'" if value != text else "")
+        problems.append(f"{where} has the capacity {said} {disk.get('capacityAllocationUnits')[:80]}".rstrip())
+        return 0
+    return amount * unit
+
+
+def _optional(element: Element, attribute: str, where: str, problems: list[str]) -> int | None:
+    text = element.get(attribute)
+    number = whole(text)
+    if text and (number is None or number >= limits.MAX_BYTES):
+        problems.append(f"{where} has the {attribute} '{text[:80]}'")
+        return None
+    return number
+
+
+def _transports(machines: Iterable[Element]) -> Iterator[str]:
+    seen: set[str] = set()
+    for machine in machines:
+        for section in machine.every("VirtualHardwareSection"):
+            for transport in section.get("transport").replace(",", " ").split():
+                if transport not in seen:
+                    seen.add(transport)
+                    yield transport
+
+
+def _is_true(text: str) -> bool:
+    return text.strip().lower() in ("true", "1")

@@ -1,0 +1,197 @@
+"""The descriptor's XML as a tree of canonical names, hardened: no DTD, no entities, nothing external, bounded.
+
+Namespaces are resolved here and not by the parser: some real descriptors use prefixes that they never declare, and
+vSphere's tools read them. An element of OVF (0.9, 1.x, 2.x) or CIM is named by its local name, VMware's get the prefix
+`vmw.`, all others keep `{namespace}name`. OVF 0.9's `<Section xsi:type="ovf:DiskSection_Type">` becomes `DiskSection`.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.sax import SAXException
+from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import AttributesImpl, InputSource
+
+from defusedxml import DefusedXmlException
+from defusedxml.sax import make_parser
+
+from engine.errors import BadPackage
+from engine.ova import limits
+
+_PREFIX_OF_NAMESPACE = re.compile(
+    r"(?P<ovf>http://schemas\.dmtf\.org/(ovf/envelope/\d|wbem/wscim/1/.*)|http://www\.vmware\.com/schema/ovf/\d/envelope)"
+    r"|(?P<vmw>http://www\.vmware\.com/schema/ovf)"
+    r"|(?P<xml>http://www\.w3\.org/(XML/1998/namespace|2001/XMLSchema-instance))"
+)
+# What the usual prefixes mean where a descriptor forgot to declare them.
+_UNDECLARED = {
+    "": "",
+    "ovf": "",
+    "rasd": "",
+    "vssd": "",
+    "sasd": "",
+    "epasd": "",
+    "cim": "",
+    "vmw": "vmw.",
+    "xml": "xml.",
+}
+_ENCODINGS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16"}
+_DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """`name` and the names in `attributes` are canonical; `line` is where it begins in the file."""
+
+    name: str
+    attributes: dict[str, str]
+    line: int
+    children: list["Element"] = field(default_factory=list)
+    _pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Its own text without surrounding white space."""
+        return "".join(self._pieces).strip()
+
+    def get(self, attribute: str, default: str = "") -> str:
+        """An attribute's value."""
+        return self.attributes.get(attribute, default)
+
+    def child(self, name: str) -> "Element | None":
+        """The first child of that name."""
+        return next(self.every(name), None)
+
+    def every(self, name: str) -> Iterator["Element"]:
+        """The children of that name."""
+        return (child for child in self.children if child.name == name)
+
+    def text_of(self, name: str) -> str:
+        """The text of the first child of that name, or ""."""
+        child = self.child(name)
+        return child.text if child else ""
+
+    def within(self, name: str) -> Iterator["Element"]:
+        """The elements of that name at any depth below, in document order."""
+        for child in self.children:
+            if child.name == name:
+                yield child
+            yield from child.within(name)
+
+
+def decode(data: bytes, where: str) -> str:
+    """The descriptor's bytes as text. Raises BadPackage when its encoding is unknown or wrong."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    else:
+        declared = _DECLARED_ENCODING.match(data.removeprefix(b"\xef\xbb\xbf").lstrip())
+        encoding = declared[1].decode().lower() if declared else "utf-8"
+    if encoding not in _ENCODINGS:
+        raise BadPackage("cannot read descriptor", on=where, why=f"unsupported encoding '{encoding}'", fix="use UTF-8")
+    try:
+        return data.decode("utf-8-sig" if encoding.startswith("utf") and encoding != "utf-16" else encoding)
+    except UnicodeDecodeError as error:
+        raise BadPackage(
+            "cannot read descriptor", on=where, why=f"it is not {encoding} at byte {error.start}"
+        ) from None
+
+
+def parse(text: str, where: str) -> Element:
+    """The root element. Raises BadPackage naming line and cause for anything but bounded, plain, well-formed XML."""
+    builder = _Builder(where)
+    parser = make_parser()
+    parser.forbid_dtd = True
+    parser.setContentHandler(builder)
+    source = InputSource()
+    source.setEncoding("utf-8")
+    try:
+        source.setByteStream(io.BytesIO(text.encode()))
+        parser.parse(source)
+    except DefusedXmlException:
+        why = "it has a DTD or entities, which an OVF descriptor does not need"
+        raise BadPackage("cannot read descriptor", on=where, why=why) from None
+    except (SAXException, UnicodeEncodeError) as error:
+        why = f"it is not well-formed XML ({str(error).removeprefix('<unknown>:')[:200]})"
+        raise BadPackage("cannot read descriptor", on=where, why=why) from None
+    return builder.root
+
+
+class _Builder(ContentHandler):
+    """Builds the tree and stops at the first limit."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where = where
+        self._open: list[Element] = []
+        self._scopes: list[dict[str, str]] = [_UNDECLARED]
+        self._count = 0
+        self.root = Element("", {}, 0)
+
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 (SAX names it)
+        line = self._line()
+        self._count += 1
+        self._bound(self._count, limits.MAX_XML_ELEMENTS, "elements", line)
+        self._bound(len(self._open), limits.MAX_XML_DEPTH, "nested elements", line)
+        self._bound(len(attrs), limits.MAX_XML_ATTRIBUTES, "attributes of one element", line)
+        self._bound(max(map(len, (name, *attrs.keys()))), limits.MAX_XML_NAME, "characters in a name", line)
+        scope = self._scopes[-1] | self._declared(attrs, line)
+        attributes: dict[str, str] = {}
+        for key, value in attrs.items():
+            prefix, _, local = key.rpartition(":")
+            # An attribute without a prefix has no namespace; OVF's own, with one, win over such a twin.
+            if prefix:
+                attributes[_canonical(key, scope)] = value
+            else:
+                attributes.setdefault(local, value)
+        element = Element(_typed(_canonical(name, scope), attributes), attributes, line)
+        if self._open:
+            self._open[-1].children.append(element)
+        else:
+            self.root = element
+        self._open.append(element)
+        self._scopes.append(scope)
+
+    def endElement(self, name: str) -> None:  # noqa: N802, ARG002 (SAX names them)
+        self._open.pop()
+        self._scopes.pop()
+
+    def characters(self, content: str) -> None:
+        """Text of the innermost open element."""
+        self._open[-1]._pieces.append(content)  # noqa: SLF001 (the tree is built here)
+
+    def _declared(self, attrs: AttributesImpl, line: int) -> dict[str, str]:
+        scope = {}
+        for key, uri in attrs.items():
+            if key == "xmlns" or key.startswith("xmlns:"):
+                self._bound(len(uri), limits.MAX_XML_NAME, "characters in a namespace", line)
+                scope[key[6:]] = _prefix(uri)
+        return scope
+
+    def _line(self) -> int:
+        return self._locator.getLineNumber() or 0 if self._locator else 0
+
+    def _bound(self, amount: int, limit: int, what: str, line: int) -> None:
+        if amount > limit:
+            on = f"{self._where} line {line}"
+            raise BadPackage("cannot read descriptor", on=on, why=f"more than {limit} {what}")
+
+
+def _prefix(uri: str) -> str:
+    match = _PREFIX_OF_NAMESPACE.fullmatch(uri)
+    if match is None:
+        return f"{{{uri}}}" if uri else ""
+    return {"ovf": "", "vmw": "vmw.", "xml": "xml."}[match.lastgroup or "ovf"]
+
+
+def _canonical(qualified: str, scope: dict[str, str]) -> str:
+    prefix, _, local = qualified.rpartition(":")
+    return scope.get(prefix, f"{{{prefix}}}") + local
+
+
+def _typed(name: str, attributes: dict[str, str]) -> str:
+    """OVF 0.9 says in `xsi:type` what a Section or Content is, whatever namespace the file gives to `xsi`."""
+    if name not in ("Section", "Content"):
+        return name
+    kinds = (value for key, value in attributes.items() if key.endswith(("}type", ".type")))
+    return next(kinds, name).rpartition(":")[2].removesuffix("_Type")
