@@ -22,7 +22,7 @@ from engine.vsphere import tasks, vms
 from engine.vsphere.attributes import set_status, status_key
 from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.hardware import nic_backing
-from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
 from engine.vsphere.refs import PoolRef, TaskRef, VAppRef, VmRef
 from engine.vsphere.vms import Details, Vm
 
@@ -220,7 +220,7 @@ def _backings(maker: Maker, item: PlannedItem, adapters: int) -> tuple[object, .
     session = maker.site.session
     default = nic_backing(session, item.network)
     mapped = {name: nic_backing(session, network) for name, network in item.networks.items()}
-    names = [nic.network for nic in item.package.descriptor.hardware.nics] if item.package else []
+    names = [nic.connection for nic in item.package.descriptor.hardware.nics] if item.package else []
     wanted = max(adapters, item.entry.vnics or 0)
     return tuple(mapped.get(names[index], default) if index < len(names) else default for index in range(wanted))
 
@@ -236,7 +236,7 @@ def _import(maker: Maker, item: PlannedItem, mine: Identity) -> VmRef:
             fix=f"slipway component set-file {item.component.uid} OVA",
         )
     maker.watcher.began(item.name, "importing", f"uploading {package.name}")
-    maker.watcher.expects(item.name, package.upload_bytes)
+    maker.watcher.expects(item.name, upload_bytes(package))
     site = maker.site
     request = ImportRequest(
         name=item.name,
@@ -247,7 +247,7 @@ def _import(maker: Maker, item: PlannedItem, mine: Identity) -> VmRef:
         },
         checksum=item.component.checksum,
         properties=item.properties,
-        **import_options(item.component),  # type: ignore[arg-type]
+        **import_options(item.component),
     )
     # A vApp refuses a folder in ImportVApp (vSphere sheet).
     folder = None if maker.vapp else site.target.folder

@@ -10,16 +10,18 @@ from typing import Any
 
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_properties
+from engine.catalog.supply import obstacle
 from engine.deploy.values import declared, given, problem_with
 from engine.deploy.variables import variables_for
-from engine.errors import BadInput, Conflict, Failed, NameTaken, NoSpace, NotFound, PlanRefused, SlipwayError
-from engine.ova.package import Package, open_package
+from engine.errors import BadInput, BadPackage, Conflict, NameTaken, NoSpace, NotFound, PlanRefused, SlipwayError
+from engine.ova.package import Package
 from engine.site import Site
 from engine.staging import identity, templates
 from engine.staging.templates import Template
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
 from engine.vsphere.inventory import find_network, free_space
+from engine.vsphere.ovf_import import importable_package, upload_bytes
 from engine.vsphere.refs import NetworkRef, VmRef
 from engine.vsphere.vapps import find_vapp
 from engine.vsphere.vms import Vm
@@ -119,6 +121,7 @@ class _Planner:
         self.packages: dict[str, Package | None] = {}
         self.templates: dict[str, Template] = {}
         self.networks: dict[str, NetworkRef | None] = {}
+        self.portgroup = profile.network.portgroup or site.endpoint.network or ""
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
     def plan(self) -> Plan:
@@ -148,7 +151,7 @@ class _Planner:
             steps=steps,
             to_stage=tuple(to_stage),
             templates=self.templates,
-            upload_bytes=sum(package.upload_bytes for package in uploads),
+            upload_bytes=sum(upload_bytes(package) for package in uploads),
             space_needed=needed,
             space_free=free,
             problems=tuple(self.problems),
@@ -159,7 +162,7 @@ class _Planner:
         before = len(self.problems)
         name = entry.vm_name(self.profile.domain)
         component = self._component(entry.component_uid)
-        default = self._network(self.profile.network.portgroup or self.site.endpoint.network or "")
+        default = self._network(self.portgroup)
         networks = {ovf_name: self._network(portgroup) for ovf_name, portgroup in entry.networks.items()}
         if component is None:
             return None
@@ -176,8 +179,9 @@ class _Planner:
         template = self._template(component)
         package = self._package(component)
         way, why = self._way(component, template)
-        if package is None and not (way is Way.STAGED and template and template.usable):
-            self.problems.append(_no_file(component))
+        why_not = obstacle(component)
+        if why_not and not (way is Way.STAGED and template and template.usable):
+            self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
         properties = self._properties(entry, component, package, template)
         self._check_networks(entry, component, package)
         self._check_disks(entry, component, package)
@@ -218,15 +222,6 @@ class _Planner:
                     "cannot deploy", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}"
                 )
             )
-        elif component.kind in (Kind.ISO, Kind.UNSUPPORTED) and not component.ova_path:
-            self.problems.append(
-                BadInput(
-                    "cannot deploy",
-                    on=uid,
-                    why=f"it is {component.kind}: there is no OVA to import",
-                    fix=f"slipway component set-file {uid} OVA",
-                )
-            )
         else:
             return component
         return None
@@ -236,8 +231,8 @@ class _Planner:
             self.packages[component.uid] = None
             if component.ova_path:
                 try:
-                    self.packages[component.uid] = open_package(Path(component.ova_path))
-                except SlipwayError as error:
+                    self.packages[component.uid] = importable_package(Path(component.ova_path))
+                except BadPackage as error:
                     self.problems.append(error)
         return self.packages[component.uid]
 
@@ -271,7 +266,7 @@ class _Planner:
     ) -> dict[str, str]:
         """The rendered values, those of the OVF's own properties checked against their types."""
         try:
-            variables = variables_for(self.site.store, self.profile, entry, component, self.password)
+            variables = variables_for(self.site.store, self.profile, self.portgroup, entry, component, self.password)
             values = render_properties(component, variables, entry.properties)
         except BadInput as error:
             self.problems.append(error)
@@ -317,7 +312,9 @@ class _Planner:
             return
         name = entry.vm_name(self.profile.domain)
         if package is None:
-            self.problems.append(_no_file(component))
+            why = "its OVA is needed to tell its network adapters apart"
+            fix = f"slipway component set-file {component.uid} OVA"
+            self.problems.append(BadInput("cannot map the networks of", on=name, why=why, fix=fix))
             return
         known = [network.name for network in package.descriptor.networks]
         for ovf_name in entry.networks:
@@ -374,18 +371,9 @@ class _Planner:
         disks = item.package.descriptor.disks
         if (item.component.spec.get("DiskProvisioning") or "thin") != "thin":
             return sum(disk.capacity_bytes for disk in disks)
-        return max(sum(disk.populated_bytes or 0 for disk in disks), item.package.upload_bytes)
+        return max(sum(disk.populated_bytes or 0 for disk in disks), upload_bytes(item.package))
 
 
 def _half_made(vm: Vm) -> bool:
     made = identity.parse(vm.notes)
     return made is not None and made.importing
-
-
-def _no_file(component: Component) -> Failed | BadInput:
-    return BadInput(
-        "no OVA file for",
-        on=component.uid,
-        why="it has to be uploaded and no file is set",
-        fix=f"slipway component set-file {component.uid} OVA",
-    )

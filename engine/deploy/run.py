@@ -90,10 +90,9 @@ def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Can
         store,
         plan.profile.name,
         site.endpoint.id,
-        json.dumps(asdict(plan.profile)),
+        json.dumps(plan.profile.as_dict()),
         [(item.name, item.component.uid) for item in planned],
     )
-    audit.record(store, "deployment started", f"{site.endpoint.name}/{plan.profile.name}", f"deployment {row.id}")
     counting = _Counting(watcher)
     results: dict[str, ItemResult] = {}
     try:
@@ -193,7 +192,7 @@ class _Run:
         another).
         """
         row = self._earlier.get(item.name)
-        if row is None or not row.task or row.instance_uuid != self._site.session.instance_uuid:
+        if row is None or row.vm or not row.task or row.instance_uuid != self._site.session.instance_uuid:
             return None
         return self._site.session.managed(TaskRef, row.task)
 

@@ -14,7 +14,7 @@ ESXI_FQDN = "ff_esxi_hostname_is_fqdn"
 
 
 def variables_for(
-    store: Store, profile: Profile, entry: Entry, component: Component, password: str
+    store: Store, profile: Profile, portgroup: str, entry: Entry, component: Component, password: str
 ) -> dict[str, str | None]:
     """Variable -> value for one entry. None for what the profile leaves out; the rendering makes that an empty text."""
     subnet = ip_network(profile.network.subnet, strict=False)
@@ -32,7 +32,7 @@ def variables_for(
         "zpod_searchpath": profile.domain,
         "zpod_password": password,
         "zpod_sshkey": profile.sshkey,
-        "zpod_portgroup": profile.network.portgroup,
+        "zpod_portgroup": portgroup,
     }
 
 

@@ -31,6 +31,16 @@ class Identity:
     shape: Mapping[str, object] = field(default_factory=dict)
 
 
+_ABSENT: dict[str, object] = {
+    "deployment": None,
+    "item": None,
+    "address": "",
+    "template": "",
+    "importing": False,
+    "shape": {},
+}
+
+
 def parse(notes: str) -> Identity | None:
     """The identity in a VM's notes, None when there is none or it is not whole."""
     lines = notes.rstrip().splitlines()
@@ -53,7 +63,7 @@ def text_of(notes: str) -> str:
 
 def notes_with(notes: str, identity: Identity) -> str:
     """The notes with this identity as their last line, instead of any older one."""
-    values = {name: value for name, value in asdict(identity).items() if value not in (None, "", False, {})}
+    values = {name: value for name, value in asdict(identity).items() if value != _ABSENT.get(name, ...)}
     line = MARK + json.dumps(values, separators=(",", ":"), sort_keys=True)
     text = text_of(notes)
     return f"{text}\n{line}" if text else line

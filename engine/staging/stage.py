@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.cancel import Cancel
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
-from engine.ova.package import Package, open_package
+from engine.ova.package import Package
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import claims, identity, templates
@@ -23,7 +23,7 @@ from engine.staging.templates import FOLDER, IN_PROGRESS, RETIRED, State, Templa
 from engine.vsphere import tasks, vms
 from engine.vsphere.attributes import STAGED, make_status_key, set_status
 from engine.vsphere.inventory import make_folder
-from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_package, upload_bytes
 from engine.vsphere.properties import read
 from engine.vsphere.refs import FolderRef, NetworkRef, VmRef, moid
 from engine.vsphere.vms import Change, Details, Vm
@@ -61,7 +61,9 @@ def staging_of(site: Site, uid: str) -> Staging:
             why=f"the endpoint {site.endpoint.name} names no network",
             fix=f"slipway endpoint update {site.endpoint.name} --network NAME",
         )
-    return Staging(component, open_package(Path(component.ova_path)), site.target.network, import_options(component))
+    return Staging(
+        component, importable_package(Path(component.ova_path)), site.target.network, import_options(component)
+    )
 
 
 def import_options(component: Component) -> dict[str, str]:
@@ -178,7 +180,7 @@ def _import(
     name = f"{component.uid}{IN_PROGRESS}{site.store.id}-{claim.token}"
     made = Identity(store=site.store.id, component=component.uid, digest=component.checksum, created=_now(site))
     watcher.began(component.uid, "staging", f"uploading {package.name} to {site.endpoint.name}")
-    watcher.expects(component.uid, package.upload_bytes)
+    watcher.expects(component.uid, upload_bytes(package))
     request = ImportRequest(
         name=name,
         package=package,

@@ -15,7 +15,7 @@ from engine.vsphere.vms import Details
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
-    """The VM to make. `backings`: one per adapter of the template, in its order; `properties`: OVF key -> value.
+    """The VM to make. `backings`: one per adapter of the template, in its order (more are for adapters that are added later); `properties`: OVF key -> value.
 
     `cpus` and `memory_mb` None keep the template's.
     """
@@ -43,7 +43,7 @@ def start_clone(
         annotation=request.annotation,
         numCPUs=request.cpus,
         memoryMB=request.memory_mb,
-        deviceChange=[connected_to(nic, backing) for nic, backing in zip(template.nics, request.backings, strict=True)],
+        deviceChange=[connected_to(nic, backing) for nic, backing in zip(template.nics, request.backings, strict=False)],
     )
     edits = property_edits(template.properties, request.properties, request.name)
     if edits:

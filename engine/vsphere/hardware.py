@@ -117,6 +117,8 @@ def _units(controller: Any) -> list[int]:
         return list(range(30))
     if isinstance(controller, _Device.VirtualNVMEController):
         return list(range(15))
+    if isinstance(controller, _Device.VirtualIDEController):
+        return [0, 1]
     return []
 
 

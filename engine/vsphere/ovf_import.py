@@ -5,13 +5,14 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyVmomi import vim
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage, SlipwayError
-from engine.ova.package import Package
+from engine.ova.package import Package, open_package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.lease import Lease, open_lease
@@ -41,6 +42,23 @@ class ImportRequest:
     deployment_option: str = ""
     ip_allocation_policy: str = ""
     ip_protocol: str = ""
+
+
+def importable_package(path: Path) -> Package:
+    """The package at `path`, of one VM and with all its files. Raises BadPackage."""
+    package = open_package(path)
+    if package.descriptor.is_collection:
+        raise BadPackage(
+            "cannot import", on=str(path), why="it holds several VMs (a vApp)", fix="use a package of one VM"
+        )
+    if package.missing:
+        raise BadPackage("cannot import", on=str(path), why=f"{', '.join(package.missing)} missing", fix="get it again")
+    return package
+
+
+def upload_bytes(package: Package) -> int:
+    """How many bytes an import of the package sends: the files that its descriptor refers to."""
+    return sum(package.members[file.href].size for file in package.descriptor.files if file.href in package.members)
 
 
 def import_vm(
@@ -120,13 +138,6 @@ def _import_spec(
     if result.error:
         why = "; ".join(_said(fault) for fault in result.error)
         raise BadPackage("vCenter refuses", on=str(request.package.path), why=why, fix="see: slipway ova show FILE")
-    if not isinstance(result.importSpec, vim.vm.VmImportSpec):
-        raise BadPackage(
-            "cannot import",
-            on=str(request.package.path),
-            why="it holds several VMs (a vApp)",
-            fix="use a package of one VM",
-        )
     return result
 
 
