@@ -44,7 +44,7 @@ def faults_of(network: Network) -> Iterator[str]:
     if subnet is None or "/" not in network.subnet:
         yield "network.subnet: must be a network address and a prefix, such as 10.96.42.0/24"
     elif subnet.network_address != ipaddress.ip_interface(network.subnet).ip:
-        yield f"network.subnet: {network.subnet} is an address inside {subnet}; write that"
+        yield f"network.subnet: {network.subnet} is an address, its network is {subnet}"
     if network.gateway is not None and ip(network.gateway) is None:
         yield "network.gateway: must be an IP address"
 

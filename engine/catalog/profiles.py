@@ -142,8 +142,8 @@ def _shaped(document: object, path: Path) -> dict[Any, Any]:
     if not isinstance(document, dict):
         raise BadInput("cannot use profile", on=str(path), why="it is neither a mapping nor a list of entries")
     if "profile" in document and "components" not in document:
-        shaped = {key: value for key, value in document.items() if key not in _BOOKKEEPING}
-        return {**shaped, "components": shaped.pop("profile")}
+        said = {key: value for key, value in document.items() if key not in _BOOKKEEPING}
+        return {"components": said.pop("profile"), **said}
     return dict(document)
 
 
@@ -187,7 +187,7 @@ def _password(document: object, problems: list[str]) -> Secret | None:
     if document is None:
         return None
     if not isinstance(document, dict):
-        problems.append("password: a profile holds no password; write `password: {env: NAME}` and set that variable")
+        problems.append("password: a profile holds no password, write `password: {env: NAME}` and set that variable")
         return None
     secret = build(Secret, document, "password", problems)
     if secret and (secret.env is None) == (secret.setting is None):
