@@ -21,7 +21,7 @@ SINGLES = ("deploy", "demo", "doctor", "paths")
 
 
 class _Root(TyperGroup):
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, _ctx: Any) -> list[str]:
         return [name for name in (*GROUPS, *SINGLES) if find_spec(f"cli.{name}")]
 
     def get_command(self, ctx: Any, name: str) -> Any:

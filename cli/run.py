@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 import threading
-from datetime import UTC, datetime
+import time
+from pathlib import Path
 from types import TracebackType
 
 import typer
@@ -26,6 +27,7 @@ def run(arguments: list[str]) -> int:
     _log_to_file()
     _explain_defects(as_json)
     try:
+        _refuse_undecodable(arguments)
         outcome = command().main(arguments, prog_name="slipway", standalone_mode=False)
         sys.stdout.flush()
     except SlipwayError as error:
@@ -50,6 +52,12 @@ def run(arguments: list[str]) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
+def _refuse_undecodable(arguments: list[str]) -> None:
+    for argument in arguments:
+        if not argument.isascii() and any("\udc80" <= one <= "\udcff" for one in argument):
+            raise BadInput("unusable argument", on=f'"{argument}"', why="it is not UTF-8 text")
+
+
 def _tell(error: SlipwayError, as_json: bool) -> None:
     line = json.dumps({"error": error.as_dict()}) if as_json else f"slipway: {printable(str(error))}"
     print(line, file=sys.stderr)
@@ -68,20 +76,25 @@ def _log_to_file() -> None:
     """Log to slipway.log in the state directory: 0600, UTC, one line per event; the file is made by the first one."""
     path = paths.log_file()
     handler = _PrivateFile(path, delay=True, encoding="utf-8")
-    handler.setFormatter(_OneLine("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk or a read-only home must not spoil the screen
 
 
 class _PrivateFile(logging.FileHandler):
     def _open(self):  # type: ignore[no-untyped-def]  # as the base class: a text file
-        os.makedirs(os.path.dirname(self.baseFilename), mode=0o700, exist_ok=True)
-        return open(self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600))
+        path = Path(self.baseFilename)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")
 
 
 class _OneLine(logging.Formatter):
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def __init__(self) -> None:
+        super().__init__(
+            "%(asctime)s.%(msecs)03dZ %(process)d %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+        )
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         return " | ".join(printable(line) for line in super().format(record).splitlines() if line.strip())

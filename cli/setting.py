@@ -1,12 +1,11 @@
 """`slipway setting`: zPodFactory's verbs, with both of its spellings (NAME and --name)."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.output import confirm_by_name, examples, print_json, print_table, say
-from cli.session import open_store
+from cli.session import open_store, read_line
 from storage.errors import BadInput
 
 if TYPE_CHECKING:
@@ -125,12 +124,12 @@ def _given(value: str | None, from_stdin: bool) -> str:
     if (value is None) != from_stdin:
         raise BadInput("one value is needed", fix="give either --value or --value-stdin")
     if value is None or value == "-":
-        return sys.stdin.readline().rstrip("\r\n")
+        return read_line()
     return value
 
 
 def _shown(setting: "Setting") -> str:
-    return MASK if setting.secret and setting.value else setting.value
+    return MASK if setting.secret else setting.value
 
 
 def _document(setting: "Setting") -> dict[str, Any]:

@@ -57,6 +57,25 @@ def key() -> Sourced:
     return found
 
 
+def key_file(location: str, store_id: str) -> Path:
+    """The file that holds a store's key: beside an SQLite file, in the data directory for a server's URL."""
+    return data_dir() / f"store-{store_id}.key" if "://" in location else Path(f"{location}.key")
+
+
+def folders() -> dict[str, Sourced]:
+    """The user's folders and the files in them that have a fixed name, by what they hold."""
+    of_kind = {
+        "config": (config_file(), "XDG_CONFIG_HOME"),
+        "data": (data_dir(), "XDG_DATA_HOME"),
+        "state": (state_dir(), "XDG_STATE_HOME"),
+        "log": (log_file(), "XDG_STATE_HOME"),
+    }
+    return {
+        name: Sourced(str(path), variable if os.environ.get(variable) else "default")
+        for name, (path, variable) in of_kind.items()
+    }
+
+
 def _sourced(name: str, flag: str | None, default: str) -> Sourced:
     variable = f"SLIPWAY_{name.upper()}"
     if flag:

@@ -45,10 +45,8 @@ def decrypt(key: bytes, encrypted: str) -> str:
 
 
 def key_file(store: "Store") -> Path:
-    """Where the store's key file is: beside an SQLite file, in the data directory for PostgreSQL."""
-    if store.engine.dialect.name == "sqlite":
-        return Path(f"{store.location}.key")
-    return paths.data_dir() / f"store-{store.id}.key"
+    """Where the store's key file is."""
+    return paths.key_file(store.location, store.id)
 
 
 def own_key(store: "Store") -> bytes:
