@@ -86,6 +86,7 @@ class Maker:
     cancel: Cancel
     note_task: Callable[[PlannedItem, TaskRef], None]
     earlier_task: Callable[[PlannedItem], TaskRef | None]
+    finished: Callable[[PlannedItem, Vm], bool]
 
     @property
     def pool(self) -> PoolRef:
@@ -97,9 +98,11 @@ def make(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
     """The VM of this item, as asked and verified. `mine` is the identity it gets."""
     _await_earlier(maker, item)
     there = _ours(maker, item)
+    if there is not None and maker.finished(item, there):
+        return Made(there.ref, Way.SKIPPED, "", "it was there already")
     if there is not None:
         _verify(maker, item, there.ref, replace(identity.parse(there.notes) or mine, address=item.address), None)
-        return Made(there.ref, Way.SKIPPED, "", "it was there already")
+        return Made(there.ref, Way.SKIPPED, "", "it was begun earlier")
     if item.way is Way.DIRECT:
         return Made(_import(maker, item, mine), Way.DIRECT, "", item.why)
     try:

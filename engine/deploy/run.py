@@ -20,6 +20,7 @@ from engine.staging.identity import Identity
 from engine.vsphere import vms
 from engine.vsphere.refs import TaskRef, moid
 from engine.vsphere.vapps import make_vapp
+from engine.vsphere.vms import Vm
 from storage import audit, deployments
 from storage.deployments import Item
 
@@ -147,6 +148,7 @@ class _Run:
             cancel=cancel,
             note_task=self._note_task,
             earlier_task=self._earlier_task,
+            finished=self._finished,
         )
 
     def item(self, item: PlannedItem) -> ItemResult:
@@ -187,14 +189,20 @@ class _Run:
     def _note_task(self, item: PlannedItem, task: TaskRef) -> None:
         deployments.update_item(self._site.store, self._rows[item.name].id, task=moid(task))
 
-    def _earlier_task(self, item: PlannedItem) -> TaskRef | None:
-        """The clone task of an earlier deployment of this VM, if it is of this very vCenter (MoRefs are void in
-        another).
-        """
+    def _earlier_item(self, item: PlannedItem) -> Item | None:
+        """What an earlier deployment of this VM noted, if it was in this very vCenter (MoRefs are void in another)."""
         row = self._earlier.get(item.name)
-        if row is None or row.vm or not row.task or row.instance_uuid != self._site.session.instance_uuid:
-            return None
-        return self._site.session.managed(TaskRef, row.task)
+        return row if row and row.instance_uuid == self._site.session.instance_uuid else None
+
+    def _earlier_task(self, item: PlannedItem) -> TaskRef | None:
+        """The clone task that an interrupted deployment may have left running."""
+        row = self._earlier_item(item)
+        return self._site.session.managed(TaskRef, row.task) if row and row.task and not row.vm else None
+
+    def _finished(self, item: PlannedItem, vm: Vm) -> bool:
+        """Whether an earlier deployment made this VM to the end: then it is its users', and left as it is."""
+        row = self._earlier_item(item)
+        return row is not None and row.vm == vm.moid and row.state == "succeeded"
 
 
 def _succeeded(item: PlannedItem, made: Made, vm: str, started: float) -> ItemResult:

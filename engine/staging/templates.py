@@ -16,7 +16,7 @@ from engine.ova.package import Package, open_package
 from engine.site import Site
 from engine.staging import claims, identity
 from engine.staging.identity import Identity
-from engine.vsphere.attributes import STAGED, status_key
+from engine.vsphere.attributes import STAGED, STAGING_STATUS, status_key
 from engine.vsphere.inventory import child_folder
 from engine.vsphere.refs import FolderRef, VmRef
 from engine.vsphere.vms import Details, details, details_of, notes_below, vms_in_folder
@@ -134,6 +134,8 @@ def _verdict(
     vm = machine.vm
     if not vm.connected:
         return State.UNREACHABLE, "its ESXi host is not connected"
+    if not machine.cpus:
+        return State.UNREACHABLE, "its files cannot be reached"
     if vm.powered_on:
         return State.TAMPERED, "it was powered on"
     if ours and not vm.template:
@@ -143,7 +145,7 @@ def _verdict(
     if status != STAGED:
         return (
             State.FOREIGN,
-            f"its attribute is {status!r}, not '{STAGED}'" if status else f"it is not marked '{STAGED}'",
+            f"its attribute {STAGING_STATUS} is {status!r}" if status else f"it is not marked {STAGED}",
         )
     if ours is None:
         differs = _differs_from_package(machine, package)

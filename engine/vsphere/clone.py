@@ -15,7 +15,8 @@ from engine.vsphere.vms import Details
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
-    """The VM to make. `backings`: one per adapter of the template, in its order (more are for adapters that are added later); `properties`: OVF key -> value.
+    """The VM to make. `backings`: one per adapter of the template, in its order (more are for adapters that are added
+    later); `properties`: OVF key -> value.
 
     `cpus` and `memory_mb` None keep the template's.
     """
@@ -43,21 +44,15 @@ def start_clone(
         annotation=request.annotation,
         numCPUs=request.cpus,
         memoryMB=request.memory_mb,
-        deviceChange=[connected_to(nic, backing) for nic, backing in zip(template.nics, request.backings, strict=False)],
+        deviceChange=[connected_to(nic, to) for nic, to in zip(template.nics, request.backings, strict=False)],
     )
     edits = property_edits(template.properties, request.properties, request.name)
     if edits:
         config.vAppConfig = vim.vApp.VmConfigSpec(property=edits)
     location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host)
     spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config)
-    task: vim.Task = session.call(
-        f"clone {template.vm.name} as",
-        request.name,
-        template.vm.ref.CloneVM_Task,
-        target.folder,
-        vsphere_name(request.name),
-        spec,
-    )
+    clone, name = template.vm.ref.CloneVM_Task, vsphere_name(request.name)
+    task: vim.Task = session.call(f"clone {template.vm.name} as", request.name, clone, target.folder, name, spec)
     return task
 
 

@@ -76,6 +76,15 @@ class Lease:
         """Say that every file has arrived: the VM is whole."""
         self._session.call("complete the import of", self._name, self._lease.HttpNfcLeaseComplete)
 
+    def error(self) -> SlipwayError | None:
+        """Why vCenter ended the lease (full datastore, no progress heard), None while it stands."""
+        try:
+            found = read(self._session, self._lease, "state", "error")
+        except SlipwayError as error:
+            return self.lost or error
+        fault = found.get("error")
+        return translated_fault(fault, "import", self._name) if fault is not None else None
+
     def abort(self) -> None:
         """Give up. Without a fault: with one the simulator drops the connection (vSphere sheet). A lease already gone
         is no error.

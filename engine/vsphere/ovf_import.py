@@ -11,7 +11,7 @@ from typing import Any
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import BadPackage, SlipwayError
+from engine.errors import BadPackage, SlipwayError, UploadFailed
 from engine.ova.package import Package, open_package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
@@ -88,9 +88,12 @@ def import_vm(
     try:
         _upload_files(lease, list(spec.fileItem), request, cancel, progress)
         lease.complete()
-    except BaseException:
+    except BaseException as error:
+        why = lease.error() if isinstance(error, UploadFailed) else None
         lease.abort()
         remove_half_made(session, lease.vm, request.name)
+        if why is not None:
+            raise why from error
         raise
     vm: vim.VirtualMachine = lease.vm
     return vm
@@ -203,7 +206,7 @@ def _watch(work: list[Future[None]], lease: Lease, cancel: Cancel) -> None:
             future.result()
         cancel.check()
         if lease.lost:
-            raise lease.lost
+            raise lease.error() or lease.lost
 
 
 def _send(package: Package, upload: Upload, progress: Callable[[int], None]) -> None:

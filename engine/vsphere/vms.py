@@ -52,7 +52,10 @@ class Vm:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """One VM whole: `devices` and `properties` are vSphere's own objects, in vSphere's order."""
+    """One VM whole: `devices` and `properties` are vSphere's own objects, in vSphere's order.
+
+    No CPU means that vCenter does not know the hardware, as for a VM whose files it cannot reach.
+    """
 
     vm: Vm
     cpus: int
@@ -133,18 +136,11 @@ def details_of(session: Session, vms: list[Vm]) -> list[Details]:
 def _details(ref: vim.VirtualMachine, values: Values) -> Details:
     hardware = values.get("config.hardware")
     vapp = values.get("config.vAppConfig")
-    if hardware is None:
-        raise VSphereFault(
-            "cannot read",
-            on=shown_name(values.get("name", str(ref))),
-            why="vCenter knows no hardware of it",
-            fix="is its host connected?",
-        )
     return Details(
         vm=_vm(ref, values),
-        cpus=hardware.numCPU or 0,
-        memory_mb=hardware.memoryMB or 0,
-        devices=list(hardware.device),
+        cpus=hardware.numCPU or 0 if hardware else 0,
+        memory_mb=hardware.memoryMB or 0 if hardware else 0,
+        devices=list(hardware.device) if hardware else [],
         properties=list(vapp.property) if vapp else [],
         in_vapp=values.get("parentVApp") is not None or isinstance(values.get("resourcePool"), vim.VirtualApp),
         transport=list(vapp.ovfEnvironmentTransport) if vapp else [],
