@@ -22,19 +22,25 @@ SINGLES = ("deploy", "demo", "doctor", "paths")
 
 class _Root(TyperGroup):
     def list_commands(self, _ctx: Any) -> list[str]:
-        return [name for name in (*GROUPS, *SINGLES) if find_spec(f"cli.{name}")]
+        return names()
 
-    def get_command(self, ctx: Any, name: str) -> Any:
-        return _load(name) if name in self.list_commands(ctx) else None
+    def get_command(self, _ctx: Any, name: str) -> Any:
+        return load(name) if name in names() else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            fix = suggestion(args[0], self.list_commands(ctx)) or "see: slipway --help"
+        if not args[0].startswith("-") and args[0] not in names():
+            fix = suggestion(args[0], names()) or "see: slipway --help"
             raise BadInput("no command", on=f'"{args[0]}"', fix=fix)
         return super().resolve_command(ctx, args)
 
 
-def _load(name: str) -> Any:
+def names() -> list[str]:
+    """Every command's first word."""
+    return [name for name in (*GROUPS, *SINGLES) if find_spec(f"cli.{name}")]
+
+
+def load(name: str) -> Any:
+    """The command of that name, its module imported."""
     module = import_module(f"cli.{name}")
     shell = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     if name in SINGLES:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -79,7 +80,7 @@ def _log_to_file() -> None:
     handler.setFormatter(_OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.raiseExceptions = False  # a full disk or a read-only home must not spoil the screen
+    logging.raiseExceptions = False
 
 
 class _PrivateFile(logging.FileHandler):
@@ -87,6 +88,10 @@ class _PrivateFile(logging.FileHandler):
         path = Path(self.baseFilename)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # a full disk or a read-only home stops no command and spoils no screen
+            super().emit(record)
 
 
 class _OneLine(logging.Formatter):
