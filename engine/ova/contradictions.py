@@ -28,7 +28,8 @@ def _names(descriptor: Descriptor) -> Iterator[str]:
     yield from _repeated("File", "id", (file.id for file in descriptor.files))
     yield from _repeated("Disk", "diskId", (disk.id for disk in descriptor.disks))
     yield from _repeated("Network", "name", (network.name for network in descriptor.networks))
-    yield from _repeated("Property", "key", (known.key for known in descriptor.properties))
+    if not descriptor.is_collection:  # each VM of a collection has keys of its own
+        yield from _repeated("Property", "key", (known.key for known in descriptor.properties))
     yield from _repeated("Configuration", "id", (option.id for option in descriptor.deployment_options))
     if any(not known.id for known in descriptor.properties):
         yield "a Property has no key"

@@ -115,3 +115,8 @@ class Descriptor:
     def file(self, id: str) -> File | None:  # noqa: A002 (OVF's word)
         """The file of that id."""
         return next((file for file in self.files if file.id == id), None)
+
+    def machine_disks(self) -> tuple[Disk, ...]:
+        """The disks that the VM gets under `option`, in the order of its devices; an OVF may offer others as well."""
+        known = {disk.id: disk for disk in self.disks}
+        return tuple(known[device.disk] for device in self.hardware.disks if device.disk in known)

@@ -83,6 +83,7 @@ class _Texts:
             for bundle in root.every("Strings")
             if bundle.get("xml.lang", "en").lower().startswith("en")
             for message in bundle.every("Msg")
+            if message.get("msgid")
         }
 
     def of(self, element: Element, name: str) -> str:

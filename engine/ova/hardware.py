@@ -53,8 +53,8 @@ class Removable:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """`virtual_system_type` is the hardware version (`vmx-13`; a list when the OVF offers several), `guest_os` vSphere's
-    guest id or OVF's number of it. 0 CPUs or MB: the OVF does not say.
+    """`virtual_system_type` is the hardware version (`vmx-13`; a list when the OVF offers several), `guest_os` is
+    vSphere's guest id or OVF's number of it. 0 CPUs or MB: the OVF does not say.
     """
 
     cpus: int = 0

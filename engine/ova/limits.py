@@ -1,13 +1,13 @@
 """How much of a package is read before it is refused: an OVA comes from anywhere.
 
-The largest of the corpus: descriptor 1.7 MB, 3,244 elements, depth 9, 40 members. Each limit leaves room of an order of
-magnitude or more and keeps what a hostile package can cost below 100 MiB of memory.
+The largest descriptor of the corpus has 1.7 MB, 3,244 elements and depth 9. The limits leave room beyond that and keep
+what a hostile package can cost below 100 MiB of memory and a few seconds.
 """
 
-MAX_MEMBERS = 1_000
-MAX_NAME = 1_024  # bytes of a member's name; PATH_MAX leaves room for the folder
-MAX_TAR_EXTENSION = 64 * 1024  # bytes of one PAX record block or GNU long name
-MAX_DESCRIPTOR = 16 * 1024 * 1024  # bytes
+MAX_TAR_HEADERS = 4_000  # a member has one to three
+MAX_TAR_EXTENSIONS = 1024 * 1024  # bytes of all PAX records and GNU long names together
+MAX_NAME = 1_024  # bytes of a member's name; PATH_MAX (4,096) leaves room for the folder
+MAX_DESCRIPTOR = 8 * 1024 * 1024  # bytes
 MAX_MANIFEST = 1024 * 1024  # bytes
 MAX_XML_DEPTH = 64
 MAX_XML_ELEMENTS = 100_000

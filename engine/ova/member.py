@@ -47,6 +47,12 @@ def open_regular(path: Path) -> tuple[int, int]:
     return handle, status.st_size
 
 
+def open_member(member: Member) -> "MemberReader":
+    """A reader at the member's start. Raises BadPackage when the file cannot be opened."""
+    handle, _ = open_regular(member.path)
+    return MemberReader(member, handle)
+
+
 class MemberReader(io.RawIOBase):
     """The bytes of a member, on a file descriptor of its own: readers of one package share no position.
 
@@ -54,21 +60,24 @@ class MemberReader(io.RawIOBase):
     became shorter since the package was opened, or cannot be read.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, handle: int) -> None:
         super().__init__()
         self.member = member
         self.name = member.name
         self.size = member.size
         self._position = 0
-        self._handle, _ = open_regular(member.path)
+        self._handle = handle  # closed with the reader
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def seekable(self) -> bool:
+        """Always."""
         return True
 
     def tell(self) -> int:
+        """Bytes from the member's start."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -97,6 +106,7 @@ class MemberReader(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        """Give the file descriptor back."""
         if not self.closed:
             os.close(self._handle)
         super().close()

@@ -6,7 +6,7 @@ Opening reads the archive's headers, the descriptor and the manifest; a disk is 
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from engine.ova.contradictions import is_inside
 from engine.ova.descriptor import Descriptor
 from engine.ova.envelope import read_descriptor
 from engine.ova.manifest import Digest, Manifest, read_manifest
-from engine.ova.member import Member, MemberReader, opened
+from engine.ova.member import Member, MemberReader, open_member, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Package:
 
     def open(self, name: str) -> MemberReader:
         """A reader of its own on a member, so that threads may read several at once. Raises BadPackage."""
-        member = _named(self.members, name)
+        member = self.members.get(name)
         if member is None:
             raise BadPackage("cannot open member", on=f"'{name}' of {self.path}", why="the package does not have it")
-        return MemberReader(member)
+        return open_member(member)
 
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""
@@ -74,14 +74,9 @@ def open_package(path: str | os.PathLike[str]) -> Package:
 
 def _index(path: Path) -> list[tar.Entry]:
     """The archive's files, without what macOS adds to it (AppleDouble `._x` files)."""
-    entries = []
     with opened(path) as (handle, size):
-        for count, entry in enumerate(tar.Index(handle, size, str(path)), start=1):
-            if count > limits.MAX_MEMBERS:
-                raise BadPackage("cannot read OVA", on=str(path), why=f"more than {limits.MAX_MEMBERS} members")
-            if not PurePosixPath(entry.name).name.startswith("._"):
-                entries.append(entry)
-    return entries
+        entries = tar.Index(handle, size, str(path))
+        return [entry for entry in entries if not PurePosixPath(entry.name).name.startswith("._")]
 
 
 def _only_descriptor(path: Path, entries: Iterable[tar.Entry]) -> tar.Entry:
@@ -94,11 +89,6 @@ def _only_descriptor(path: Path, entries: Iterable[tar.Entry]) -> tar.Entry:
     return found[0]
 
 
-def _beside(path: Path, name: str) -> Member:
-    with opened(path.parent / name) as (_, size):
-        return Member(name, 0, size, path.parent / name)
-
-
 def _package(path: Path, descriptor_member: Member, members: dict[str, Member], *, whole: bool) -> Package:
     """`whole`: every file must be among `members`; otherwise they are looked for beside the descriptor."""
     where = f"{path}: {descriptor_member.name}"
@@ -107,17 +97,21 @@ def _package(path: Path, descriptor_member: Member, members: dict[str, Member], 
     descriptor = read_descriptor(text, where)
     manifest_name = PurePosixPath(descriptor_member.name).with_suffix(".mf").name
     if not whole:
-        hrefs = (file.href for file in descriptor.files)
-        _find_beside(path, members, (manifest_name, *hrefs))
+        _find_beside(path, members, (manifest_name, *(file.href for file in descriptor.files)))
     manifest = _manifest(path, members, manifest_name)
-    digests = manifest.digests if manifest else {}
-    if not whole:
-        _find_beside(path, members, digests)
-    missing = _missing(descriptor, digests, members)
+    if manifest and not whole:
+        _find_beside(path, members, manifest.digests)
+    # An href is a URI: some tools write `%20` for a space, and the file's plain name everywhere else.
+    hrefs = {unquote(file.href): file.href for file in descriptor.files if file.href not in members}
+    members = {hrefs.get(name, name): replace(member, name=hrefs.get(name, name)) for name, member in members.items()}
+    if manifest:
+        manifest = Manifest({hrefs.get(name, name): digest for name, digest in manifest.digests.items()})
+    missing = _missing(descriptor, manifest, members)
     if whole and missing:
         name, said_by = next(iter(missing.items()))
         raise BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to")
-    _check_descriptor(data, where, digests.get(descriptor_member.name))
+    if manifest:
+        _check_descriptor(data, where, manifest.digests.get(descriptor_member.name))
     return Package(
         path=path,
         name=descriptor.name or path.stem,
@@ -136,16 +130,29 @@ def _small(member: Member, most: int) -> bytes:
     if member.size > most:
         why = f"'{member.name}' has {member.size} bytes, at most {most} are read"
         raise BadPackage("cannot read package", on=str(member.path), why=why)
-    with MemberReader(member) as reader:
+    with open_member(member) as reader:
         return reader.readall()
+
+
+def _beside(path: Path, name: str) -> Member:
+    with opened(path.parent / name) as (_, size):
+        return Member(name, 0, size, path.parent / name)
 
 
 def _find_beside(path: Path, members: dict[str, Member], names: Iterable[str]) -> None:
     """Add those that lie beside the bare descriptor. What is not inside its folder is left to be missing."""
     for name in names:
-        for spelling in _spellings(name):
-            if spelling not in members and is_inside(spelling) and (path.parent / spelling).is_file():
+        for spelling in dict.fromkeys((name, unquote(name))):
+            if spelling not in members and is_inside(spelling) and _is_file(path.parent / spelling):
                 members[spelling] = _beside(path, spelling)
+                break
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, or a folder that may not be searched
+        return False
 
 
 def _manifest(path: Path, members: Mapping[str, Member], name: str) -> Manifest | None:
@@ -161,20 +168,13 @@ def _manifest(path: Path, members: Mapping[str, Member], name: str) -> Manifest 
     return read_manifest(_small(members[name], limits.MAX_MANIFEST), f"{path}: {name}")
 
 
-def _missing(descriptor: Descriptor, digests: Iterable[str], members: Mapping[str, Member]) -> dict[str, str]:
+def _missing(descriptor: Descriptor, manifest: Manifest | None, members: Mapping[str, Member]) -> dict[str, str]:
     """Files that the package lacks, and what refers to each."""
-    referred = {file.href: f"File '{file.id}'" for file in descriptor.files}
-    referred |= {name: "the manifest" for name in digests if name not in referred}
-    return {name: by for name, by in referred.items() if _named(members, name) is None}
-
-
-def _named(members: Mapping[str, Member], name: str) -> Member | None:
-    """The member that an href means: tools write it plainly or, as the URI that it is, with `%20` for a space."""
-    return next((members[spelling] for spelling in _spellings(name) if spelling in members), None)
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((name, unquote(name))))
+    chunked = " (in chunks, which Slipway does not join)"
+    referred = {file.href: f"File '{file.id}'{chunked if file.chunk_size else ''}" for file in descriptor.files}
+    for name in manifest.digests if manifest else ():
+        referred.setdefault(name, "the manifest")
+    return {name: said_by for name, said_by in referred.items() if name not in members}
 
 
 def _check_descriptor(data: bytes, where: str, digest: Digest | None) -> None:

@@ -1,7 +1,7 @@
 """OVAs made for tests, the demo and the bench: honest descriptors and manifests, disks of any size.
 
-The descriptor keeps to what vCenter's CreateImportSpec and govmomi's simulator both accept. The disks' bytes look random
-and are the same on every machine; they are no VMDKs, so only a simulated host takes them.
+The descriptor keeps to what vCenter's CreateImportSpec and govmomi's simulator both accept. The disks' bytes look
+random and are the same on every machine; they are no VMDKs, so only a simulated host takes them.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Sample:
     sha256: str
 
 
-def build_ova(
+def build_ova(  # noqa: PLR0913 (each is one choice about the OVA)
     path: str | os.PathLike[str],
     *,
     name: str,
@@ -43,8 +43,8 @@ def build_ova(
 ) -> Sample:
     """Make an OVA at `path` with one disk file per size in `disks` (bytes), and one NIC per entry of `nics`.
 
-    `nics` names each NIC's network; None is one NIC per network. With `sparse` the disks are holes: 10 GiB cost no space,
-    and no time either with `manifest=None, checksum=False` (a digest has to read them). Memory: one block of 1 MiB.
+    `nics` names each NIC's network; None is one NIC per network. With `sparse` the disks are holes: 10 GiB cost no
+    space, and with `manifest=None, checksum=False` no time either (a digest reads them all). Memory: a block of 1 MiB.
     """
     path = Path(path)
     content = _zeros if sparse else _random

@@ -5,13 +5,14 @@ vSphere's tools read them. An element of OVF (0.9, 1.x, 2.x) or CIM is named by 
 `vmw.`, all others keep `{namespace}name`. OVF 0.9's `<Section xsi:type="ovf:DiskSection_Type">` becomes `DiskSection`.
 """
 
+import codecs
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from xml.sax import SAXException
+from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl, InputSource
+from xml.sax.xmlreader import AttributesImpl, InputSource, Locator
 
 from defusedxml import DefusedXmlException
 from defusedxml.sax import make_parser
@@ -36,7 +37,7 @@ _UNDECLARED = {
     "vmw": "vmw.",
     "xml": "xml.",
 }
-_ENCODINGS = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16"}
+_ENCODINGS = {"utf-8", "utf-8-sig", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16"}
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 
 
@@ -82,15 +83,17 @@ class Element:
 
 def decode(data: bytes, where: str) -> str:
     """The descriptor's bytes as text. Raises BadPackage when its encoding is unknown or wrong."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
+    elif data.startswith(codecs.BOM_UTF8):
+        encoding = "utf-8-sig"
     else:
-        declared = _DECLARED_ENCODING.match(data.removeprefix(b"\xef\xbb\xbf").lstrip())
+        declared = _DECLARED_ENCODING.match(data.lstrip())
         encoding = declared[1].decode().lower() if declared else "utf-8"
     if encoding not in _ENCODINGS:
         raise BadPackage("cannot read descriptor", on=where, why=f"unsupported encoding '{encoding}'", fix="use UTF-8")
     try:
-        return data.decode("utf-8-sig" if encoding.startswith("utf") and encoding != "utf-16" else encoding)
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise BadPackage(
             "cannot read descriptor", on=where, why=f"it is not {encoding} at byte {error.start}"
@@ -105,15 +108,15 @@ def parse(text: str, where: str) -> Element:
     parser.setContentHandler(builder)
     source = InputSource()
     source.setEncoding("utf-8")
+    source.setByteStream(io.BytesIO(text.encode()))
     try:
-        source.setByteStream(io.BytesIO(text.encode()))
         parser.parse(source)
     except DefusedXmlException:
         why = "it has a DTD or entities, which an OVF descriptor does not need"
         raise BadPackage("cannot read descriptor", on=where, why=why) from None
-    except (SAXException, UnicodeEncodeError) as error:
-        why = f"it is not well-formed XML ({str(error).removeprefix('<unknown>:')[:200]})"
-        raise BadPackage("cannot read descriptor", on=where, why=why) from None
+    except SAXParseException as error:
+        why = f"it is not well-formed XML: {error.getMessage()}"
+        raise BadPackage("cannot read descriptor", on=f"{where} line {error.getLineNumber()}", why=why) from None
     return builder.root
 
 
@@ -123,27 +126,28 @@ class _Builder(ContentHandler):
     def __init__(self, where: str) -> None:
         super().__init__()
         self._where = where
+        self._line: Callable[[], int | None] = lambda: 0
         self._open: list[Element] = []
         self._scopes: list[dict[str, str]] = [_UNDECLARED]
         self._count = 0
         self.root = Element("", {}, 0)
 
+    def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802 (SAX names it)
+        """The parser tells where it is."""
+        self._line = locator.getLineNumber
+
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 (SAX names it)
-        line = self._line()
+        """Add an element below the innermost open one."""
+        line = self._line() or 0
         self._count += 1
         self._bound(self._count, limits.MAX_XML_ELEMENTS, "elements", line)
         self._bound(len(self._open), limits.MAX_XML_DEPTH, "nested elements", line)
         self._bound(len(attrs), limits.MAX_XML_ATTRIBUTES, "attributes of one element", line)
         self._bound(max(map(len, (name, *attrs.keys()))), limits.MAX_XML_NAME, "characters in a name", line)
         scope = self._scopes[-1] | self._declared(attrs, line)
-        attributes: dict[str, str] = {}
-        for key, value in attrs.items():
-            prefix, _, local = key.rpartition(":")
-            # An attribute without a prefix has no namespace; OVF's own, with one, win over such a twin.
-            if prefix:
-                attributes[_canonical(key, scope)] = value
-            else:
-                attributes.setdefault(local, value)
+        # An attribute without a prefix has no namespace; OVF's own, which has one, wins over such a twin.
+        attributes = {key: value for key, value in attrs.items() if ":" not in key}
+        attributes |= {_canonical(key, scope): value for key, value in attrs.items() if ":" in key}
         element = Element(_typed(_canonical(name, scope), attributes), attributes, line)
         if self._open:
             self._open[-1].children.append(element)
@@ -153,6 +157,7 @@ class _Builder(ContentHandler):
         self._scopes.append(scope)
 
     def endElement(self, name: str) -> None:  # noqa: N802, ARG002 (SAX names them)
+        """The innermost open element is complete."""
         self._open.pop()
         self._scopes.pop()
 
@@ -167,9 +172,6 @@ class _Builder(ContentHandler):
                 self._bound(len(uri), limits.MAX_XML_NAME, "characters in a namespace", line)
                 scope[key[6:]] = _prefix(uri)
         return scope
-
-    def _line(self) -> int:
-        return self._locator.getLineNumber() or 0 if self._locator else 0
 
     def _bound(self, amount: int, limit: int, what: str, line: int) -> None:
         if amount > limit:
