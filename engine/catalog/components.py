@@ -159,10 +159,14 @@ def _read(path: Path, problems: list[str]) -> Component | None:
     return None if ours else component
 
 
+def _type(file: _File) -> str:
+    return "vcsa" if file.component_deploy_vcsa_spec is not None else file.component_type
+
+
 def _kind(file: _File) -> Kind:
     if re.split("[?#]", file.component_download_file)[0].lower().endswith(".iso"):
         return Kind.ISO
-    if file.component_deploy_vcsa_spec is not None or file.component_download_engine != "https":
+    if _type(file) == "vcsa" or file.component_download_engine != "https":
         return Kind.UNSUPPORTED
     return Kind.L2 if file.component_isnested else Kind.L1
 
@@ -172,7 +176,7 @@ def _component(file: _File, document: dict[str, Any]) -> Component:
         uid=f"{file.component_name}-{file.component_version}",
         name=file.component_name,
         version=file.component_version,
-        type="vcsa" if file.component_deploy_vcsa_spec is not None else file.component_type,
+        type=_type(file),
         description=file.component_description,
         url=file.component_url,
         download_engine=file.component_download_engine,

@@ -53,8 +53,9 @@ def test_the_real_library_has_the_kinds_a_one_line_rule_gives(library: Path) -> 
     assert Counter(expected.values()) == {"ISO": 15, "unsupported": 43, "L2": 9, "L1": 18}
 
 
-def test_a_vcsa_spec_makes_a_vcsa_that_is_never_staged(component_file: Write) -> None:
-    (component,) = read_components([component_file(deploy_vcsa_spec={}, type="other")])
+@pytest.mark.parametrize("changes", [{"deploy_vcsa_spec": {}, "type": "other"}, {"type": "vcsa"}])
+def test_a_vcsa_is_told_by_spec_or_type_and_never_staged(component_file: Write, changes: dict[str, object]) -> None:
+    (component,) = read_components([component_file(**changes)])
     assert (component.type, component.kind) == ("vcsa", Kind.UNSUPPORTED)
 
 
