@@ -1,16 +1,20 @@
-"""Running the command as its users do: in a process of its own, without or with a terminal."""
+"""Running the command: in this process (fast), in one of its own, or on a terminal."""
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cli.run import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +51,27 @@ class Outcome:
         return self.err.removeprefix("slipway: ").rstrip("\n")
 
 
-def _slipway(*arguments: str, given: str | bytes = b"", **variables: str) -> Outcome:
+@pytest.fixture
+def slipway(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """`slipway("setting", "list", given="stdin", VARIABLE="value")` in this process, without a terminal."""
+
+    def call(*arguments: str, given: str | bytes = b"", **variables: str) -> Outcome:
+        capsys.readouterr()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            stdin = io.BytesIO(given.encode() if isinstance(given, str) else given)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(stdin, encoding="utf-8"))
+            patch.setattr(sys, "excepthook", sys.excepthook)
+            patch.setattr(threading, "excepthook", threading.excepthook)
+            code = run(list(arguments))
+        out, err = capsys.readouterr()
+        return Outcome(code, out, err)
+
+    return call
+
+
+def _in_a_process(*arguments: str, given: str | bytes = b"", **variables: str) -> Outcome:
     done = subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         input=given.encode() if isinstance(given, str) else given,
@@ -59,9 +83,9 @@ def _slipway(*arguments: str, given: str | bytes = b"", **variables: str) -> Out
 
 
 @pytest.fixture
-def slipway() -> Callable[..., Outcome]:
-    """`slipway("setting", "list", given="stdin", VARIABLE="value")`."""
-    return _slipway
+def process() -> Callable[..., Outcome]:
+    """The same in a process of its own: for what concerns start, encodings, the log."""
+    return _in_a_process
 
 
 def _on_a_terminal(*arguments: str, typed: str, **variables: str) -> tuple[int, str]:

@@ -38,22 +38,22 @@ def test_version_loads_only_the_standard_library() -> None:
     assert tops - set(sys.stdlib_module_names) == {"cli"}
 
 
-def test_a_setting_is_read_without_the_heavy_libraries(slipway: Slipway) -> None:
-    assert slipway("setting", "list").code == 0
+def test_a_setting_is_read_without_the_heavy_libraries(process: Slipway) -> None:
+    assert process("setting", "list").code == 0
     tops = {name.partition(".")[0] for name in loaded("setting", "get", "ff_endpoint_ova_staging")}
     assert "sqlalchemy" in tops
     heavy = {"dbos", "pyVmomi", "pyVim", "textual", "alembic", "keyring", "httpx", "cryptography", "rich", "jinja2"}
     assert not tops & heavy
 
 
-def test_version(slipway: Slipway) -> None:
-    told = slipway("--version")
+def test_version(process: Slipway) -> None:
+    told = process("--version")
     assert re.fullmatch(r"slipway \d+\.\d+\.\d+\S*\n", told.out)
-    assert slipway("--version", "setting").out == told.out
+    assert process("--version", "setting").out == told.out
 
 
-def test_alone_it_shows_the_help(slipway: Slipway, on_a_terminal: Callable[..., tuple[int, str]]) -> None:
-    told = slipway()
+def test_alone_it_shows_the_help(process: Slipway, on_a_terminal: Callable[..., tuple[int, str]]) -> None:
+    told = process()
     assert (told.code, told.err) == (0, "")
     assert "Usage: slipway" in told.out
     code, shown = on_a_terminal(typed="")
@@ -140,16 +140,16 @@ def test_control_characters_are_escaped(slipway: Slipway) -> None:
     assert "\x1b" not in slipway("setting", "list", f"--{name}").line
 
 
-def test_an_argument_that_is_no_text_is_bad_input(slipway: Slipway) -> None:
+def test_an_argument_that_is_no_text_is_bad_input(process: Slipway) -> None:
     for arguments in (["setting", "get", "\udcff"], ["setting", "create", "-n", "x", "-d", "d", "-v", "\udcff"]):
-        found = slipway(*arguments)
+        found = process(*arguments)
         assert found.code == 2
         assert "not UTF-8" in found.line
 
 
-def test_an_ascii_terminal_gets_every_name(slipway: Slipway) -> None:
-    assert slipway("setting", "create", "-n", "lab_text", "-v", "schön ☃", "-d", "d").code == 0
-    found = slipway("setting", "get", "lab_text", PYTHONIOENCODING="ascii")
+def test_an_ascii_terminal_gets_every_name(process: Slipway) -> None:
+    assert process("setting", "create", "-n", "lab_text", "-v", "schön ☃", "-d", "d").code == 0
+    found = process("setting", "get", "lab_text", PYTHONIOENCODING="ascii")
     assert (found.code, found.out) == (0, "sch\\xf6n \\u2603\n")
 
 
@@ -176,10 +176,10 @@ def test_a_wrong_configuration_is_told_by_every_command(slipway: Slipway) -> Non
     assert found.line == f'unknown key "stor" in {paths.config_file()}; did you mean "store"?'
 
 
-def test_errors_are_logged_with_their_cause(slipway: Slipway, tmp_path: Path) -> None:
+def test_errors_are_logged_with_their_cause(process: Slipway, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("no database\n" * 100)
-    assert slipway("--store", str(file), "setting", "list").code == 2
+    assert process("--store", str(file), "setting", "list").code == 2
     log = paths.log_file()
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
@@ -215,9 +215,9 @@ def test_an_unexpected_error_is_one_line_and_a_logged_traceback() -> None:
     assert '{"error": {"code": "failed", "what": "unexpected error", "object": "RuntimeError"' in as_json.stderr
 
 
-def test_a_log_that_cannot_be_written_does_not_matter(slipway: Slipway, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_does_not_matter(process: Slipway, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    found = slipway("setting", "get", "absent", XDG_STATE_HOME=str(tmp_path / "file"))
+    found = process("setting", "get", "absent", XDG_STATE_HOME=str(tmp_path / "file"))
     assert found.code == 3
     assert found.line
 
@@ -251,8 +251,8 @@ def test_a_closed_pipe_is_quiet() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_knows_the_commands(slipway: Slipway, shell: str) -> None:
-    assert "slipway" in slipway("--show-completion", shell).out
-    found = slipway(_SLIPWAY_COMPLETE=f"complete_{shell}", COMP_WORDS="slipway set", COMP_CWORD="1",
+def test_completion_knows_the_commands(process: Slipway, shell: str) -> None:
+    assert "slipway" in process("--show-completion", shell).out
+    found = process(_SLIPWAY_COMPLETE=f"complete_{shell}", COMP_WORDS="slipway set", COMP_CWORD="1",
                     _TYPER_COMPLETE_ARGS="slipway set", _TYPER_COMPLETE_FISH_ACTION="get-args")  # fmt: skip
     assert "setting" in found.out

@@ -78,7 +78,7 @@ def test_an_unknown_setting_suggests_the_nearest(slipway: Slipway) -> None:
 
 
 @pytest.mark.parametrize("option", [["--value-stdin"], ["--value", "-"]])
-def test_a_secret_comes_by_stdin_and_is_masked(slipway: Slipway, option: list[str]) -> None:
+def test_a_secret_comes_by_stdin_and_is_masked(slipway: Slipway, process: Slipway, option: list[str]) -> None:
     name = "zpodfactory_broadcom_download_token"
     made = slipway("setting", "create", "-n", name, "-d", "Token", *option, "--json", given="hunter2 ☃\n")
     assert made.document["value"] == "********"
@@ -89,7 +89,7 @@ def test_a_secret_comes_by_stdin_and_is_masked(slipway: Slipway, option: list[st
         assert told.code == 0
         assert "hunter2" not in told.out
         assert "********" in told.out
-    assert slipway("setting", "update", name, *option, given="hunter3").code == 0
+    assert process("setting", "update", name, *option, given="hunter3").code == 0
     with open_store() as store:
         assert settings.value(store, name) == "hunter3"
         assert not any("hunter" in str(entry) for entry in audit.listing(store))
@@ -123,11 +123,11 @@ def test_a_terminal_asks_for_the_name(slipway: Slipway, on_a_terminal: Terminal)
     assert slipway("setting", "get", FLAG).code == 3
 
 
-def test_values_arrive_unchanged_in_scripts(slipway: Slipway) -> None:
+def test_values_arrive_unchanged_in_scripts(process: Slipway) -> None:
     value = "\x1b[31m ä\u202e \"'\\ {{ x }}"
-    slipway("setting", "create", "-n", "odd", "-v", value, "-d", "d")
-    assert slipway("setting", "get", "odd", "--json").document["value"] == value
-    assert slipway("setting", "get", "odd").out == "\\x1b[31m ä\\u202e \"'\\ {{ x }}\n"
+    process("setting", "create", "-n", "odd", "-v", value, "-d", "d")
+    assert process("setting", "get", "odd", "--json").document["value"] == value
+    assert process("setting", "get", "odd").out == "\\x1b[31m ä\\u202e \"'\\ {{ x }}\n"
 
 
 def test_two_first_commands_at_once() -> None:
