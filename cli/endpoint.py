@@ -1,0 +1,382 @@
+"""`slipway endpoint`: the vCenters, and where on them Slipway works."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import confirm_by_name, examples, print_json, print_table, printable, say, utc, warn
+from cli.session import open_store, read_line
+from storage.errors import BadInput
+
+if TYPE_CHECKING:
+    from engine.endpoints.findings import Finding
+    from engine.endpoints.register import Registered
+    from engine.vsphere.trust import Certificate
+    from storage.endpoints import Endpoint
+
+app = typer.Typer(
+    help="The vCenters, and where on them VMs go.",
+    no_args_is_help=True,
+    epilog=examples("slipway endpoint list", "slipway endpoint test vc01"),
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The endpoint's name.")]
+Json = Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_HOST = typer.Option(metavar="H[:PORT]", help="vCenter's name or address; port 443 if none is given.")
+_USERNAME = typer.Option(metavar="U", help="The account, e.g. slipway@vsphere.local.")
+_DATACENTER = typer.Option(metavar="NAME", help="The datacenter.")
+_POOL = typer.Option(metavar="NAME", help="A resource pool, or a cluster: its root pool is meant.")
+_DATASTORE = typer.Option(metavar="NAME", help="The datastore, in that datacenter.")
+_VMFOLDER = typer.Option(metavar="PATH", help='The VM folder, a/b below the datacenter\'s own; "" is that one.')
+
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from stdin; a terminal is asked without echo.")
+]
+PasswordEnv = Annotated[
+    str | None, typer.Option("--password-env", metavar="VAR", help="Take the password from this variable.")
+]
+HostSystem = Annotated[
+    str | None, typer.Option(metavar="ESXI", help='Place every VM on this host of the cluster; "" for none.')
+]
+Network = Annotated[str | None, typer.Option(metavar="NAME", help='The default portgroup; "" for none.')]
+Pin = Annotated[str | None, typer.Option(metavar="SHA256", help='Accept this certificate only; "" asks again.')]
+Ca = Annotated[Path | None, typer.Option(metavar="FILE", help="Accept what this authority signed (PEM).")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
+
+
+@app.command(
+    epilog=examples(
+        "slipway endpoint add vc01 --host vc01.example.com --username slipway@vsphere.local"
+        " --datacenter dc1 --resource-pool cluster1 --datastore vsan --vmfolder labs",
+        "pass vc01 | slipway endpoint add vc01 --host 10.0.0.5:8443 --username slipway --password-stdin --pin 5A:1F:.."
+        " --datacenter dc1 --resource-pool labs --datastore ds1 --vmfolder labs --network lab-segment",
+    )
+)
+def add(  # noqa: PLR0913, PLR0917 - each is an option
+    name: Name,
+    host: Annotated[str, _HOST],
+    username: Annotated[str, _USERNAME],
+    datacenter: Annotated[str, _DATACENTER],
+    resource_pool: Annotated[str, _POOL],
+    datastore: Annotated[str, _DATASTORE],
+    vmfolder: Annotated[str, _VMFOLDER],
+    password_stdin: PasswordStdin = False,
+    password_env: PasswordEnv = None,
+    host_system: HostSystem = None,
+    network: Network = None,
+    pin: Pin = None,
+    ca: Ca = None,
+    insecure: Insecure = False,
+    as_json: Json = False,
+) -> None:
+    """Add an endpoint: check its certificate, log in once, and remember it."""
+    from engine.endpoints import register
+    from storage.endpoints import NewEndpoint
+
+    fields = _fields(
+        host=host,
+        username=username,
+        datacenter=datacenter,
+        resource_pool=resource_pool,
+        datastore=datastore,
+        vmfolder=vmfolder,
+        host_system=host_system,
+        network=network,
+    )
+    new = NewEndpoint(name=_usable_name(name), **fields, **_trust(pin, ca, insecure))
+    with open_store() as store:
+        register.check_free(store, name)
+        password = _password(password_stdin or password_env is None, password_env)
+        added = register.add(store, new, password or "", _consent)
+    _show_registered(added, as_json, f"added {name}; look at all it needs with: slipway endpoint test {name}")
+
+
+@app.command(
+    epilog=examples(
+        "slipway endpoint update vc01 --datastore vsan2 --network lab-segment",
+        "pass vc01 | slipway endpoint update vc01 --password-stdin",
+    )
+)
+def update(  # noqa: PLR0913, PLR0917 - each is an option
+    name: Name,
+    host: Annotated[str | None, _HOST] = None,
+    username: Annotated[str | None, _USERNAME] = None,
+    datacenter: Annotated[str | None, _DATACENTER] = None,
+    resource_pool: Annotated[str | None, _POOL] = None,
+    datastore: Annotated[str | None, _DATASTORE] = None,
+    vmfolder: Annotated[str | None, _VMFOLDER] = None,
+    password_stdin: PasswordStdin = False,
+    password_env: PasswordEnv = None,
+    host_system: HostSystem = None,
+    network: Network = None,
+    pin: Pin = None,
+    ca: Ca = None,
+    insecure: Insecure = False,
+    as_json: Json = False,
+) -> None:
+    """Change what is given; another host, trust, user or password is tried before it is stored."""
+    from engine.endpoints import register
+
+    changes = _fields(
+        host=host,
+        username=username,
+        datacenter=datacenter,
+        resource_pool=resource_pool,
+        datastore=datastore,
+        vmfolder=vmfolder,
+        host_system=host_system,
+        network=network,
+    )
+    changes |= _trust(pin, ca, insecure)
+    with open_store() as store:
+        password = _password(password_stdin, password_env)
+        if not changes and password is None:
+            raise BadInput("nothing to change in endpoint", on=name, fix="see: slipway endpoint update --help")
+        changed = register.update(store, name, changes, password, _consent)
+    _show_registered(changed, as_json, f"updated {name}")
+
+
+@app.command("list", epilog=examples("slipway endpoint list", "slipway endpoint list --json"))
+def list_endpoints(as_json: Json = False) -> None:
+    """Show every endpoint."""
+    from storage import endpoints
+
+    with open_store() as store:
+        found = endpoints.listing(store)
+    if as_json:
+        print_json(found)
+        return
+    headers = ("NAME", "HOST", "USERNAME", "DATACENTER", "POOL", "DATASTORE", "FOLDER", "NETWORK")
+    print_table(
+        headers,
+        [
+            (
+                one.name,
+                _server(one),
+                one.username,
+                one.datacenter,
+                one.resource_pool,
+                one.datastore,
+                one.vmfolder,
+                one.network,
+            )
+            for one in found
+        ],
+    )
+
+
+@app.command(epilog=examples("slipway endpoint show vc01", "slipway endpoint show vc01 --json"))
+def show(name: Name, as_json: Json = False) -> None:
+    """Show one endpoint; never its password."""
+    from storage import endpoints
+
+    with open_store() as store:
+        found = endpoints.get(store, name)
+    if as_json:
+        print_json(found)
+        return
+    for label, value in _lines(found):
+        say(f"{label + ':':<15}{value or '-'}")
+
+
+@app.command("test", epilog=examples("slipway endpoint test vc01", "slipway endpoint test vc01 --deep --json"))
+def check(
+    name: Name,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also stage, clone and remove an OVA of 1 MiB: nothing stays.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check all that a deployment needs. Exit 1 when something is missing, 5 when vCenter is unreachable or refuses."""
+    from engine.endpoints import preflight
+    from storage import endpoints
+
+    with open_store() as store:
+        found = _shown(preflight.check(store, endpoints.get(store, name)), as_json)
+    if as_json:
+        print_json(found)
+    _exit_by(found)
+
+
+@app.command(epilog=examples("slipway endpoint remove vc01", "slipway endpoint remove vc01 --yes"))
+def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:
+    """Forget an endpoint and its deployments' records; nothing is touched in vCenter."""
+    from storage import endpoints
+
+    with open_store() as store:
+        found = endpoints.get(store, name)
+        confirm_by_name("endpoint", name, yes)
+        endpoints.remove(store, name)
+    if as_json:
+        print_json(found)
+    else:
+        say(f"removed {name}")
+
+
+def _usable_name(name: str) -> str:
+    if (
+        not name
+        or len(name) > 64
+        or name.startswith("-")
+        or not name.isprintable()
+        or any(one.isspace() for one in name)
+    ):
+        why = "a name has 1 to 64 characters, none of them a space, and no leading -"
+        raise BadInput("cannot name an endpoint", on=f'"{name}"', why=why, fix="choose another name")
+    return name
+
+
+def _fields(**given: str | None) -> dict[str, Any]:
+    """The given options as an endpoint's fields; an empty text means none where there may be none."""
+    from engine.endpoints.hostname import split_port
+
+    fields: dict[str, Any] = {}
+    for field, text in given.items():
+        if text is None:
+            continue
+        value = text.strip()
+        if field == "host":
+            fields["host"], fields["port"] = split_port(value)
+        elif field == "vmfolder":
+            fields[field] = value.strip("/")
+        elif field in ("host_system", "network"):
+            fields[field] = value or None
+        elif value:
+            fields[field] = value
+        else:
+            raise BadInput("cannot use", on=f"--{field.replace('_', '-')}", why="it is empty", fix="give a name")
+    return fields
+
+
+def _trust(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
+    """What the options say of the certificate; empty when they say nothing."""
+    from engine.endpoints.register import TRUST, ca_of, pin_of
+
+    if sum((pin is not None, ca is not None, insecure)) > 1:
+        raise BadInput(
+            "one trust is enough", why="--pin, --ca and --insecure exclude each other", fix="give one of them"
+        )
+    if pin is not None:
+        return TRUST | {"pin": pin_of(pin) if pin else None}
+    if ca is not None:
+        return TRUST | {"ca": ca_of(ca)}
+    return TRUST | {"insecure": True} if insecure else {}
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _password(from_stdin: bool, variable: str | None) -> str | None:
+    """The password, None when it is not asked for. A terminal is asked without echo."""
+    if from_stdin and variable is not None:
+        raise BadInput("one password is enough", fix="give either --password-stdin or --password-env")
+    if variable is not None:
+        if not os.environ.get(variable):
+            raise BadInput(
+                "no password in", on=variable, why="the variable is not set or empty", fix=f"export {variable}"
+            )
+        return os.environ[variable]
+    if not from_stdin:
+        return None
+    if _on_terminal():
+        from getpass import getpass
+
+        password = getpass("Password: ", stream=sys.stderr)
+    else:
+        password = read_line()
+    if not password:
+        raise BadInput("no password", why="it is empty", fix="give it on stdin, or name a variable with --password-env")
+    return password
+
+
+def _consent(server: str, certificate: "Certificate") -> None:
+    """Show the certificate and ask; without a terminal the fingerprint is in the error."""
+    from engine.errors import CertificateRefused
+
+    told = f"its certificate is not signed by an authority of this machine ({certificate.why_not}); its SHA-256 is"
+    if _on_terminal():
+        warn(f"{server}: {told}\n  {certificate.fingerprint}".replace("\n", " "))
+        print(
+            "Is that the fingerprint shown on the server itself? Accept and pin it? [y/N] ",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise CertificateRefused(
+        "the certificate was not accepted of",
+        on=server,
+        why=f"{told} {certificate.fingerprint}",
+        fix=f"compare it with the server's own, then add --pin {certificate.fingerprint}",
+        fingerprint=certificate.fingerprint,
+    )
+
+
+def _show_registered(registered: "Registered", as_json: bool, line: str) -> None:
+    for finding in registered.missing:
+        warn(f"note: {_line(finding)}")
+    if as_json:
+        print_json(registered.endpoint)
+    else:
+        say(line)
+
+
+def _server(endpoint: "Endpoint") -> str:
+    from engine.endpoints.hostname import joined
+
+    return joined(endpoint.host, endpoint.port)
+
+
+def _lines(one: "Endpoint") -> list[tuple[str, str | None]]:
+    if one.insecure:
+        trust = "any certificate (insecure)"
+    elif one.pin:
+        trust = f"pinned to {one.pin}"
+    else:
+        trust = "signed by the given authority" if one.ca else "signed by an authority of this machine"
+    return [
+        ("name", one.name),
+        ("id", str(one.id)),
+        ("host", _server(one)),
+        ("certificate", trust),
+        ("username", one.username),
+        ("datacenter", one.datacenter),
+        ("resource pool", one.resource_pool),
+        ("datastore", one.datastore),
+        ("VM folder", one.vmfolder),
+        ("host system", one.host_system),
+        ("network", one.network),
+        ("vCenter", one.instance_uuid),
+        ("created", utc(one.created)),
+    ]
+
+
+def _line(finding: "Finding") -> str:
+    return f"{finding.name}: {finding.detail}" + (f"; {finding.fix}" if finding.fix else "")
+
+
+def _shown(findings: "Iterable[Finding]", as_json: bool) -> "list[Finding]":
+    """All findings; for people each one as it comes."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        if not as_json:
+            print(printable(f"{finding.state:<8} {_line(finding)}"), flush=True)
+    return found
+
+
+def _exit_by(found: "list[Finding]") -> None:
+    from engine.endpoints.findings import State
+    from engine.endpoints.preflight import REACHING
+
+    missing = [finding for finding in found if finding.state is State.MISSING]
+    if missing:
+        raise typer.Exit(5 if any(finding.name in REACHING for finding in missing) else 1)
