@@ -1,5 +1,6 @@
 """Virtual machines and templates: finding, reading, and the verbs that change them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -81,10 +82,10 @@ def _of_kind(devices: list[Any], kind: type[Any]) -> list[Any]:
 
 
 def _disk_number(disk: Any) -> tuple[int, int]:
-    """`Hard disk 10` after `Hard disk 9`; the stock simulator's labels have no number, so the key decides."""
+    """`Hard disk 10` after `Hard disk 9`; a simulator's added disk has another label: it comes last, by its key."""
     label = str(disk.deviceInfo.label) if disk.deviceInfo else ""
     number = label.rsplit(" ", 1)[-1]
-    return (int(number) if label.startswith("Hard disk ") and number.isdigit() else 0, disk.key)
+    return (int(number) if label.startswith("Hard disk ") and number.isdigit() else sys.maxsize, disk.key)
 
 
 def _vm(ref: vim.VirtualMachine, values: Values) -> Vm:
