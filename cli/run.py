@@ -70,6 +70,8 @@ def _usage_error(error: typer.TyperException) -> BadInput:
     message = " ".join(error.format_message().split()).rstrip(".")
     if type(error).__name__ == "NoArgsIsHelpError":
         message = "missing command"
+    if getattr(error, "option_name", "") == "--store":
+        return BadInput(message, fix="it goes before the command: slipway --store PATH|URL COMMAND")
     return BadInput(message[:1].lower() + message[1:], fix=f"see: {where} --help")
 
 
@@ -80,6 +82,7 @@ def _log_to_file() -> None:
     handler.setFormatter(_OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.captureWarnings(True)
     logging.raiseExceptions = False
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import confirm_by_name, examples, print_json, print_table, say
+from cli.output import confirm_by_name, examples, print_json, print_table, say, warn
 from cli.session import open_store, read_line
 from storage.errors import BadInput
 
@@ -95,6 +95,8 @@ def update(
     with open_store() as store:
         changed = settings.update(store, one_name, given, description)
     _show(changed, as_json, f"updated {changed.name}")
+    if changed.name == settings.FLAG and changed.value not in ("true", "false") and not as_json:
+        warn(f'{changed.name} is off: only the literal value "true" turns it on')
 
 
 @app.command(epilog=examples("slipway setting delete lab_contact", "slipway setting delete --name lab_contact --yes"))

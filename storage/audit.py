@@ -1,8 +1,7 @@
 """The audit trail: who changed what, and when by the database's clock. Never a secret's value."""
 
-import getpass
 import os
-import socket
+import pwd
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,7 +43,7 @@ def listing(store: Store, limit: int = 100) -> list[Entry]:
 
 def _who() -> str:
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without a name
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{os.uname().nodename}"

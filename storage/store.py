@@ -6,7 +6,7 @@ Opening asks for the schema version with one SELECT; Alembic (slow to import) is
 import os
 import secrets as random
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -110,7 +110,8 @@ def open_store(where: str | os.PathLike[str] | None = None) -> Store:
     url = database.url(paths.store(os.fspath(where) if where is not None else None).value)
     database.make_file(url)
     engine = database.connect(url)
-    try:
+    with ExitStack() as opening:
+        opening.callback(engine.dispose)
         with translated(url):
             version, store_id = _identity(engine)
             if version != SCHEMA:
@@ -118,9 +119,7 @@ def open_store(where: str | os.PathLike[str] | None = None) -> Store:
         store = Store(engine, store_id)
         if not version:
             store.make_key()
-    except BaseException:
-        engine.dispose()
-        raise
+        opening.pop_all()
     return store
 
 

@@ -1,5 +1,6 @@
 """Alembic migrations of the store; loaded only when the schema differs."""
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -9,6 +10,8 @@ from sqlalchemy import Connection
 
 from storage.models import SCHEMA
 
+_ONE_AT_A_TIME = threading.Lock()  # Alembic keeps the migration that runs in a global
+
 
 def upgrade(tx: Connection) -> None:
     """Bring the schema to the one of this code, inside the transaction `tx`."""
@@ -17,7 +20,8 @@ def upgrade(tx: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = tx
-    command.upgrade(config, SCHEMA)
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, SCHEMA)
 
 
 def version(tx: Connection) -> str:

@@ -23,6 +23,7 @@ def test_every_command_is_documented() -> None:
 
 def test_every_exit_code_is_documented() -> None:
     table = dict(re.findall(r"^\| (\d+) \|.*\| (.*?) \|$", TEXT, re.MULTILINE))
-    for kind in [errors.SlipwayError, *errors.SlipwayError.__subclasses__()]:
+    kinds: list[type[errors.SlipwayError]] = [errors.SlipwayError, *errors.SlipwayError.__subclasses__()]
+    for kind in kinds:
         if kind.__module__ == errors.__name__:
             assert f"`{kind.code}`" in table[str(kind.exit_code)]

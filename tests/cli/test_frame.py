@@ -123,6 +123,11 @@ def test_a_mistyped_word_suggests_the_nearest(slipway: Slipway, arguments: list[
     assert error["what"] in told
 
 
+def test_the_global_option_after_the_command_is_explained(slipway: Slipway) -> None:
+    found = slipway("setting", "list", "--store", "x")
+    assert found.line.endswith("it goes before the command: slipway --store PATH|URL COMMAND")
+
+
 def test_missing_arguments_are_a_usage_error(slipway: Slipway) -> None:
     found = slipway("setting", "create", "--name", "x", "--json")
     assert found.code == 2

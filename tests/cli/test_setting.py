@@ -73,6 +73,14 @@ def test_what_cannot_be_done(slipway: Slipway, arguments: list[str], code: int, 
     assert slipway("setting", "get", FLAG).out == "false\n"
 
 
+def test_a_flag_that_only_looks_on_is_told(slipway: Slipway) -> None:
+    assert (
+        slipway("setting", "update", FLAG, "-v", "True").err
+        == f'{FLAG} is off: only the literal value "true" turns it on\n'
+    )
+    assert slipway("setting", "update", FLAG, "-v", "true").err == ""
+
+
 def test_an_unknown_setting_suggests_the_nearest(slipway: Slipway) -> None:
     assert slipway("setting", "get", "ff_endpoint_ova").line.endswith(f'did you mean "{FLAG}"?')
 

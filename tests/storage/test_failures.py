@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -159,6 +160,29 @@ def test_a_locked_database(sqlite_store: Store, monkeypatch: pytest.MonkeyPatch)
             settings.update(other, settings.FLAG, "true")
         assert sqlite_store.location in str(caught.value)
         assert settings.value(other, settings.FLAG) == "false"
+
+
+def _write_and_wait(where: str, written: Connection) -> None:
+    with open_store(where) as store, store.begin() as tx:
+        audit.write(store, tx, "half", "done")
+        written.send("written")
+        signal.pause()
+
+
+def test_a_killed_writer_leaves_nothing(where: str) -> None:
+    open_store(where).close()
+    context = multiprocessing.get_context("spawn")
+    answers, answer = context.Pipe(duplex=False)
+    writer = context.Process(target=_write_and_wait, args=(where, answer))
+    writer.start()
+    assert answers.recv() == "written"
+    writer.kill()
+    writer.join()
+    answers.close()
+    answer.close()
+    with open_store(where) as store:
+        audit.record(store, "next", "in line")
+        assert [entry.action for entry in audit.listing(store)] == ["next"]
 
 
 def test_no_database_at_all(tmp_path: Path) -> None:
