@@ -1,11 +1,13 @@
 """`slipway template`: the staged templates of an endpoint."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import confirm_by_name, examples, print_json, print_table, say
+from cli.output import confirm_by_name, examples, print_json, print_table, say, warn
 from cli.session import open_store
+from storage.errors import SlipwayError
 
 if TYPE_CHECKING:
     from engine.staging.templates import Template
@@ -51,21 +53,41 @@ def list_templates(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the templates of every endpoint, or of one."""
-    from cli.units import size
+    """Show the templates of every endpoint, or of one. An endpoint that does not answer costs its own rows only."""
     from engine.site import open_site
     from engine.staging.templates import listing
     from storage import components, endpoints
 
-    rows = []
     with open_store() as store:
         known = components.listing(store)
-        for name in [endpoint] if endpoint else [one.name for one in endpoints.listing(store)]:
-            with open_site(store, name) as site:
-                rows += [(name, template) for template in listing(site, known)]
+        names = [endpoint] if endpoint else [one.name for one in endpoints.listing(store)]
+
+        def templates_of(name: str) -> "list[Template] | SlipwayError":
+            try:
+                with open_site(store, name) as site:
+                    return listing(site, known)
+            except SlipwayError as error:
+                return error
+
+        with ThreadPoolExecutor(max(1, len(names))) as pool:
+            found = dict(zip(names, pool.map(templates_of, names), strict=True))
+    failed = [answer for answer in found.values() if isinstance(answer, SlipwayError)]
+    if failed and len(failed) == len(names):
+        raise failed[0]
+    for error in failed:
+        warn(f"slipway: {error}")
+    rows = [(name, one) for name, templates in found.items() if isinstance(templates, list) for one in templates]
     if as_json:
         print_json([_document(name, template) for name, template in rows])
-        return
+    else:
+        _print(rows)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def _print(rows: "list[tuple[str, Template]]") -> None:
+    from cli.units import size
+
     print_table(
         ("ENDPOINT", "UID", "STATE", "SIZE", "CHILDREN", "STAGED AT", "WHY"),
         [(name, one.uid, one.state, size(one.size_bytes), one.children, _moment(one), one.why) for name, one in rows],

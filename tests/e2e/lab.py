@@ -116,14 +116,13 @@ class Lab:
             "GOVC_INSECURE": "1",
             "GOVC_PERSIST_SESSION": "false",
         }
-        done = subprocess.run(
-            [str(launcher.program("govc")), *arguments], env=env, capture_output=True, text=True, timeout=60
-        )
+        command = [str(launcher.program("govc")), *arguments]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"govc {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
     def store(self) -> Store:
-        """The lab's store, opened in this process: setting up needs no command of its own, those have their own tests."""
+        """The lab's store, opened in this process: setting up needs no command, those have their own tests."""
         return open_store(self.folder / "slipway.db")
 
     def setting(self, name: str, value: str) -> None:
