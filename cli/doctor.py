@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import examples, print_json, print_table
+from cli.output import examples, print_json, say
 from cli.session import open_store
 from storage.errors import SlipwayError
 
@@ -53,8 +53,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON 
         checks = [{"name": one.name, "ok": one.ok, "told": one.told, "fix": one.fix} for one in findings]
         print_json({"ok": fine, "checks": checks})
     else:
-        rows = [(one.name, "ok" if one.ok else "WRONG", one.told, one.fix) for one in findings]
-        print_table(("CHECK", "STATE", "FOUND", "WHAT TO DO"), rows)
+        for one in findings:
+            say(f"{'ok' if one.ok else 'WRONG':<6} {one.name}: {one.told}{'; ' * bool(one.fix)}{one.fix}")
     if not fine:
         raise typer.Exit(1)
 
