@@ -49,11 +49,7 @@ def read_descriptor(text: str, where: str, option: str = "") -> Descriptor:
     descriptor = Descriptor(
         name=_system_name(top),
         product=_product(sections, texts),
-        annotation="\n".join(
-            texts.of(section, "Annotation")
-            for part in dict.fromkeys((root, top))
-            for section in part.every("AnnotationSection")
-        ),
+        annotation="\n".join(texts.of(section, "Annotation") for section in top.every("AnnotationSection")),
         networks=tuple(
             Network(network.get("name"), texts.of(network, "Description"))
             for section in root.every("NetworkSection")

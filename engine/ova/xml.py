@@ -141,7 +141,7 @@ class _Builder(ContentHandler):
         line = self._line() or 0
         self._count += 1
         self._bound(self._count, limits.MAX_XML_ELEMENTS, "elements", line)
-        self._bound(len(self._open), limits.MAX_XML_DEPTH, "nested elements", line)
+        self._bound(len(self._open) + 1, limits.MAX_XML_DEPTH, "nested elements", line)
         self._bound(len(attrs), limits.MAX_XML_ATTRIBUTES, "attributes of one element", line)
         self._bound(max(map(len, (name, *attrs.keys()))), limits.MAX_XML_NAME, "characters in a name", line)
         scope = self._scopes[-1] | self._declared(attrs, line)

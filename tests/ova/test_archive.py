@@ -1,0 +1,181 @@
+"""The tar index: every way to write a size and a name, and every archive that must be refused."""
+
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import BadPackage
+from engine.ova import limits
+from engine.ova.package import open_package
+from tests.ova.archives import END, base256, envelope, header, member, pax, record, write_ova
+
+Refused = Callable[..., str]
+DESCRIPTOR = member("box.ovf", envelope())
+DISK = member("disk1.vmdk", b"d" * 700)
+NINE_GIB = 9 << 30
+
+
+def members(path: Path) -> dict[str, int]:
+    return {name: found.size for name, found in open_package(path).members.items()}
+
+
+@pytest.mark.parametrize("parts", [(DESCRIPTOR, DISK), (DISK, DESCRIPTOR)])
+def test_the_descriptor_may_lie_anywhere(tmp_path: Path, parts: tuple[bytes, ...]) -> None:
+    package = open_package(write_ova(tmp_path / "box.ova", *parts))
+    assert package.descriptor_name == "box.ovf"
+    assert package.open("disk1.vmdk").read() == b"d" * 700
+
+
+@pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_of_every_length_are_read_in_every_format(tmp_path: Path, tar_format: int) -> None:
+    long = f"{'folder/' * 12}{'n' * 90}.vmdk"
+    odd = "Größe 磁盘.vmdk"
+    (tmp_path / "box.ovf").write_text(envelope(files=f'<File ovf:id="a" ovf:href="{long}"/>'))
+    (tmp_path / "disk").write_bytes(b"disk")
+    with tarfile.open(tmp_path / "box.ova", "w", format=tar_format) as archive:
+        archive.add(tmp_path / "disk", long)
+        archive.add(tmp_path / "disk", odd)
+        archive.add(tmp_path / "box.ovf", "./box.ovf")
+    assert list(open_package(tmp_path / "box.ova").members) == [long, odd, "box.ovf"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        header("disk1.vmdk", base256(NINE_GIB)),
+        pax({"size": str(NINE_GIB), "mtime": "1.5"}) + header("disk1.vmdk", 0),
+        pax({"size": str(NINE_GIB), "path": "disk1.vmdk"}) + header("truncated", 0),
+    ],
+    ids=["gnu", "pax", "pax with path"],
+)
+def test_sizes_over_8_gib(tmp_path: Path, head: bytes) -> None:
+    path = tmp_path / "big.ova"
+    with path.open("wb") as file:
+        file.write(head)
+        file.seek(NINE_GIB, os.SEEK_CUR)
+        file.write(member("box.ovf", envelope()) + END)
+    package = open_package(path)
+    assert members(path) == {"disk1.vmdk": NINE_GIB, "box.ovf": len(envelope())}
+    with package.open("disk1.vmdk") as reader:
+        assert reader.seek(-3, os.SEEK_END) == NINE_GIB - 3
+        assert reader.read() == bytes(3)
+
+
+def test_what_macos_adds_is_left_out(tmp_path: Path) -> None:
+    path = write_ova(
+        tmp_path / "mac.ova",
+        member("._box.ovf", b"Mac OS X"),
+        pax({"LIBARCHIVE.xattr.com.apple.quarantine": "MDA4", "SCHILY.dev": "1"}),
+        DESCRIPTOR,
+        member("__MACOSX/._disk1.vmdk", b"Mac OS X"),
+        DISK,
+    )
+    assert list(open_package(path).members) == ["box.ovf", "disk1.vmdk"]
+
+
+def test_a_folder_around_everything_is_taken_off(tmp_path: Path) -> None:
+    path = write_ova(
+        tmp_path / "folder.ova",
+        header("box-1.0/", 0, b"5"),
+        member("box-1.0/disk1.vmdk", b"disk"),
+        member("box-1.0/box.ovf", envelope()),
+    )
+    assert open_package(path).open("disk1.vmdk").read() == b"disk"
+
+
+def test_an_archive_without_its_end_is_read_when_all_members_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "box.ova"
+    path.write_bytes(DESCRIPTOR + DISK)
+    assert members(path)["disk1.vmdk"] == 700
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ((member("../box.ovf", envelope()),), "'../box.ovf' has '..'"),
+        ((DESCRIPTOR, member("a/../../x", b"")), "has '..'"),
+        ((pax({"path": "../x"}), DESCRIPTOR), "'../x' has '..'"),
+        ((member("/box.ovf", envelope()),), "absolute path"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"1")), "'disk1.vmdk' is a hard link"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"2")), "'disk1.vmdk' is a symbolic link"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"3")), "a character device"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"4")), "a block device"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"6")), "a named pipe"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"S")), "a sparse file"),
+        ((DESCRIPTOR, header("disk1.vmdk", 0, b"Z")), "of type b'Z'"),
+        ((DESCRIPTOR, DISK, DISK), "two members are named 'disk1.vmdk'"),
+        ((DESCRIPTOR, DISK, member("./disk1.vmdk", b"")), "two members are named 'disk1.vmdk'"),
+        ((DESCRIPTOR, member("other.OVF", envelope()), DISK), "two descriptors, 'box.ovf' and 'other.OVF'"),
+        ((DISK,), "no descriptor"),
+        ((DESCRIPTOR, member("x\x1b[2Jy", b"")), "control characters"),
+        ((DESCRIPTOR, member(b"\xff\xfe", b"")), "not UTF-8"),
+        ((DESCRIPTOR, bytes(512), DISK), "a zero block stands between two members"),
+        ((DESCRIPTOR, header("folder/", 512, b"5"), bytes(512)), "folder 'folder/' has a size"),
+        ((DESCRIPTOR, header("folder/", 512), bytes(512)), "folder 'folder/' has a size"),
+    ],
+)
+def test_a_member_that_readers_could_take_for_another_is_refused(
+    refused: Refused, parts: tuple[bytes, ...], says: str
+) -> None:
+    assert says in refused(*parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ((pax({"size": "5"}), DESCRIPTOR), f"has two sizes ({len(envelope())} and 5 bytes)"),
+        ((pax({"size": "-5"}), DESCRIPTOR), "not a number"),
+        ((pax({"size": "9" * 30}), DESCRIPTOR), "not a number"),
+        ((pax({"size": "5"}, b"g"), DESCRIPTOR), "global PAX header sets 'size'"),
+        ((pax({"path": "disk1.vmdk"}, b"g"), DESCRIPTOR), "global PAX header sets 'path'"),
+        ((pax({"GNU.sparse.realsize": "9"}), DESCRIPTOR), "a sparse file"),
+        ((pax({"path": "a"}), pax({"path": "b"}), DESCRIPTOR), "two extension headers of one kind"),
+        ((pax({"path": "a"}), member("././@LongLink", b"b\0", b"L"), DESCRIPTOR), "two long names"),
+        ((member("x", record(b"path", "a") * 2, b"x"), DESCRIPTOR), "says b'path' twice"),
+        ((member("x", b"99 path=a\n", b"x"), DESCRIPTOR), "PAX header is damaged"),
+        ((member("x", b"7 path=a\n", b"x"), DESCRIPTOR), "PAX header is damaged"),
+        ((member("x", b"nonsense", b"x"), DESCRIPTOR), "PAX header is damaged"),
+        ((DESCRIPTOR, DISK, pax({"path": "a"})), "it ends after an extension header"),
+        ((DESCRIPTOR, header("disk1.vmdk", b"\xff" * 12)), "negative"),
+        ((DESCRIPTOR, header("disk1.vmdk", b"12345678 9z\0")), "the size is not a number"),
+    ],
+)
+def test_an_archive_that_says_two_things_is_refused(refused: Refused, parts: tuple[bytes, ...], says: str) -> None:
+    assert says in refused(*parts)
+
+
+def test_a_truncated_member_is_named_with_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "cut.ova"
+    path.write_bytes((DESCRIPTOR + DISK)[: len(DESCRIPTOR) + 512 + 300])
+    with pytest.raises(BadPackage, match=r"cut\.ova.*member 'disk1\.vmdk' has 300 of 700 bytes"):
+        open_package(path)
+    path.write_bytes((DESCRIPTOR + DISK)[: len(DESCRIPTOR) + 100])
+    with pytest.raises(BadPackage, match="100 of a header's 512 bytes"):
+        open_package(path)
+
+
+def test_a_wrong_checksum_is_told_from_another_format(refused: Refused) -> None:
+    damaged = bytearray(DESCRIPTOR + DISK)
+    damaged[len(DESCRIPTOR)] ^= 1
+    assert f"a header's checksum is wrong (at byte {len(DESCRIPTOR)})" in refused(bytes(damaged))
+    assert "not a tar archive" in refused(b"<html>" * 200)
+    assert "zip archive" in refused(b"PK\x03\x04" * 200)
+    assert "gunzip" in refused(b"\x1f\x8b\x08" * 200)
+    assert "no descriptor" in refused()
+
+
+def test_limits(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_TAR_HEADERS", 5)
+    assert "more than 5 headers" in refused(*(header(f"{number}/", 0, b"5") for number in range(6)))
+    monkeypatch.setattr(limits, "MAX_TAR_EXTENSIONS", 1500)
+    assert "more than 1500 bytes of extension" in refused(pax({"a": "x" * 1000}), DISK, pax({"a": "x" * 1000}))
+    monkeypatch.setattr(limits, "MAX_NAME", 200)
+    assert "longer than 200 bytes" in refused(pax({"path": "n" * 201}), DISK)
+    monkeypatch.setattr(limits, "MAX_DESCRIPTOR", 300)
+    assert "at most 300 are read" in refused(DESCRIPTOR, DISK)
+    monkeypatch.undo()
+    monkeypatch.setattr(limits, "MAX_MANIFEST", 9)
+    assert "'box.mf' has 10 bytes, at most 9" in refused(DESCRIPTOR, member("box.mf", b"1234567890"), DISK)
