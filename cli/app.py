@@ -1,7 +1,6 @@
 """The command tree. A group's module is imported only when its name is on the command line (or for the help)."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -19,24 +18,21 @@ GROUPS = ("endpoint", "component", "template", "ova", "setting", "lock")
 SINGLES = ("deploy", "demo", "doctor", "paths")
 """Modules whose `app` holds one command: `slipway deploy`."""
 
+NAMES = (*GROUPS, *SINGLES)
+
 
 class _Root(TyperGroup):
     def list_commands(self, _ctx: Any) -> list[str]:
-        return names()
+        return list(NAMES)
 
     def get_command(self, _ctx: Any, name: str) -> Any:
-        return load(name) if name in names() else None
+        return load(name) if name in NAMES else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if not args[0].startswith("-") and args[0] not in names():
-            fix = suggestion(args[0], names()) or "see: slipway --help"
+        if not args[0].startswith("-") and args[0] not in NAMES:
+            fix = suggestion(args[0], NAMES) or "see: slipway --help"
             raise BadInput("no command", on=f'"{args[0]}"', fix=fix)
         return super().resolve_command(ctx, args)
-
-
-def names() -> list[str]:
-    """Every command's first word."""
-    return [name for name in (*GROUPS, *SINGLES) if find_spec(f"cli.{name}")]
 
 
 def load(name: str) -> Any:

@@ -46,7 +46,10 @@ class Finding:
 
 @app.command(epilog=examples("slipway doctor", "slipway doctor --json"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False) -> None:
-    """Check store, key, clock, terminal, free space and endpoints; exit 1 when something is wrong."""
+    """Check store, key, clock, terminal, space and endpoints.
+
+    Exit 1 when something is wrong.
+    """
     findings = list(_findings())
     fine = all(one.ok for one in findings)
     if as_json:

@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command(epilog=examples("slipway paths", "slipway --store /srv/lab/slipway.db paths --json"))
 def paths(as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False) -> None:
-    """Show where store, key, configuration and log are, and where each value comes from."""
+    """Show where everything is, and what said so."""
     from storage import database
     from storage import paths as places
 

@@ -71,7 +71,7 @@ def test_a_group_alone_shows_its_help(slipway: Slipway) -> None:
 
 def every_command() -> Iterator[tuple[str, ...]]:
     yield ()
-    for name in app.names():
+    for name in app.NAMES:
         yield (name,)
         for verb in getattr(app.load(name), "commands", ()):
             yield (name, verb)
