@@ -1,0 +1,222 @@
+"""Slipway's import against `govc import.ova`: the same OVA, the same simulated vCenter, turn and turn about.
+
+Both log in, create the VM, upload and complete the lease; the VM is destroyed between two measurements. govc's time is
+its process's; Slipway's is that of its calls, without Python's start, because the engine's process is there before an
+upload. The OVAs are of random bytes and in the page cache. With digests both check the OVA's manifest: Slipway hashes
+what it sends, govc compares with what the host hashed (SHA-1, the only digest that the simulated host computes).
+
+    python -m bench.upload [--rounds 7] [--mib 1024] [--record]
+"""
+
+import argparse
+import os
+import platform
+import secrets
+import ssl
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from engine.cancel import Cancel
+from engine.ova.package import open_package
+from engine.ova.samples import build_ova
+from engine.simulator.launcher import Simulator, program
+from engine.vsphere.inventory import find_network, target_of
+from engine.vsphere.ovf_import import ImportRequest, import_vm
+from engine.vsphere.session import Address, connect
+from engine.vsphere.trust import Trust
+from engine.vsphere.vms import destroy
+from storage.endpoints import Endpoint
+
+RECORD = Path(__file__).parents[1] / "docs" / "evidence" / "upload-bench.md"
+MIB = 1 << 20
+VM = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One comparison. `target` is what Slipway promises: its throughput divided by govc's."""
+
+    title: str
+    disks: int
+    digests: bool
+    target: float
+
+
+CASES = (
+    Case("one disk", 1, False, 1.0),
+    Case("two disks", 2, False, 1.5),
+    Case("one disk, digests", 1, True, 1.0),
+    Case("two disks, digests", 2, True, 1.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """MiB/s of each round."""
+
+    case: Case
+    slipway: tuple[float, ...]
+    govc: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Slipway's median divided by govc's."""
+        return statistics.median(self.slipway) / statistics.median(self.govc)
+
+
+def main() -> None:
+    """Measure every case and print it."""
+    parser = argparse.ArgumentParser(description="Slipway's import against govc import.ova.")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each (7)")
+    parser.add_argument("--mib", type=int, default=1024, help="size of the OVA's disks together (1024)")
+    parser.add_argument("--record", action="store_true", help="keep the result in docs/evidence/upload-bench.md")
+    given = parser.parse_args()
+    facts = machine(given.mib, given.rounds)
+    print("\n".join(facts), end="\n\n")
+    rows = [["", "Slipway MiB/s", "govc MiB/s", "ratio", "target", ""]]
+    with (
+        tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder,
+        Simulator.start(username="bench", password=secrets.token_urlsafe(12)) as simulator,
+    ):
+        for case in CASES:
+            rows.append(row(measure(simulator, Path(folder), case, given.mib, given.rounds)))
+            print("  ".join(cell.ljust(20) for cell in rows[-1]), flush=True)
+    table = markdown(rows)
+    print(f"\n{table}")
+    if given.record:
+        RECORD.parent.mkdir(parents=True, exist_ok=True)
+        listed = "\n".join(f"- {fact}" for fact in facts)
+        RECORD.write_text(
+            f"# Upload: Slipway and govc\n\nMade by `make bench ARGS=--record`.\n\n{listed}\n\n{table}\n\n{METHOD}"
+        )
+
+
+def measure(simulator: Simulator, folder: Path, case: Case, mib: int, rounds: int) -> Measured:
+    """Import the case's OVA with both, in turn; who begins changes every round."""
+    ova = folder / "bench.ova"
+    manifest = "sha1" if case.digests else None
+    build_ova(ova, name=VM, disks=[mib * MIB // case.disks] * case.disks, manifest=manifest, checksum=False)
+    os.sync()  # or writing it back would compete with the measurement
+    importers: list[Callable[[], float]] = [
+        lambda: by_slipway(simulator, ova),
+        lambda: by_govc(simulator, ova, case.digests),
+    ]
+    seconds: list[list[float]] = [[], []]
+    for round_ in range(rounds + 1):
+        for which in (0, 1) if round_ % 2 else (1, 0):
+            took = importers[which]()
+            if round_:  # the first round warms both up
+                seconds[which].append(took)
+    slipway, govc = (tuple(mib / took for took in each) for each in seconds)
+    return Measured(case, slipway, govc)
+
+
+def by_slipway(simulator: Simulator, ova: Path) -> float:
+    """Seconds of one import by Slipway."""
+    address = Address(
+        simulator.host, simulator.port, simulator.username, simulator.password, Trust(pin=simulator.fingerprint)
+    )
+    started = time.perf_counter()
+    with connect(address) as session:
+        target = target_of(session, endpoint(simulator))
+        package = open_package(ova)
+        network = find_network(session, target.datacenter, "VM Network")
+        request = ImportRequest(VM, package, "", {known.name: network for known in package.descriptor.networks})
+        vm = import_vm(session, target, request, target.folder, target.pool, None, Cancel(), lambda count: None)
+        took = time.perf_counter() - started
+        destroy(session, vm, VM)
+    return took
+
+
+def by_govc(simulator: Simulator, ova: Path, digests: bool) -> float:
+    """Seconds of one import by govc."""
+    options = ["-m"] if digests else []
+    started = time.perf_counter()
+    govc(simulator, "import.ova", *options, "-name", VM, "-ds", "LocalDS_0", "-pool", "DC0_C0/Resources", str(ova))
+    took = time.perf_counter() - started
+    govc(simulator, "vm.destroy", VM)
+    return took
+
+
+def govc(simulator: Simulator, *arguments: str) -> str:
+    """Run govc; its output."""
+    environment = os.environ | {
+        "GOVC_URL": simulator.url,
+        "GOVC_USERNAME": simulator.username,
+        "GOVC_PASSWORD": simulator.password,
+        "GOVC_INSECURE": "true",
+        "GOVC_PERSIST_SESSION": "false",
+    }
+    done = subprocess.run([program("govc"), *arguments], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def endpoint(simulator: Simulator) -> Endpoint:
+    """The simulator as an endpoint that no store holds."""
+    return Endpoint(
+        id=0,
+        name="bench",
+        host=simulator.host,
+        port=simulator.port,
+        username=simulator.username,
+        datacenter="DC0",
+        resource_pool="DC0_C0",
+        datastore="LocalDS_0",
+        vmfolder="",
+        instance_uuid=None,
+        created=datetime.now(UTC),
+    )
+
+
+def row(measured: Measured) -> list[str]:
+    """The case's line of the table."""
+    case = measured.case
+    return [
+        case.title,
+        spread(measured.slipway),
+        spread(measured.govc),
+        f"{measured.ratio:.2f}",
+        f">= {case.target}",
+        "met" if measured.ratio >= case.target else "MISSED",
+    ]
+
+
+def spread(rates: tuple[float, ...]) -> str:
+    """Median, and the range."""
+    return f"{statistics.median(rates):.0f} ({min(rates):.0f}-{max(rates):.0f})"
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """The rows as a table, its first one the head."""
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def machine(mib: int, rounds: int) -> list[str]:
+    """What the numbers depend on."""
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    version = subprocess.run([program("govc"), "version"], capture_output=True, text=True, check=True).stdout.strip()
+    return [
+        f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()}), shared by client and simulator",
+        f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, {version}",
+        f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets), {datetime.now(UTC):%Y-%m-%d}",
+    ]
+
+
+METHOD = """## How
+Both log in, create the VM, upload over TLS and complete the lease; the VM is destroyed between two measurements. They
+take turns, and who begins changes every round; a first round is thrown away. govc's time is its process's; Slipway's is
+that of its calls, without Python's start, because the engine's process is there before an upload. The OVA lies in the
+page cache. With digests both check the OVA's manifest (`govc import.ova -m`): Slipway hashes what it sends, govc
+compares with what the host hashed, so the same bytes are hashed once more.
+"""
+
+
+if __name__ == "__main__":
+    main()
