@@ -33,14 +33,18 @@ def stage(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
     from cli.progress import Progress, interruptible
     from engine.cancel import Cancel
     from engine.site import open_site
+    from engine.staging.stage import parked, stageable_package
     from engine.staging.stage import stage as run
-    from engine.staging.stage import staging_of
+    from storage import components
 
     cancel = Cancel()
-    with open_store() as store, interruptible(cancel), open_site(store, endpoint) as site:
+    with open_store() as store:
+        component = components.get(store, uid)
+        package = stageable_package(component)
         progress = Progress()
         try:
-            template = run(site, staging_of(site, uid), progress, cancel)
+            with interruptible(cancel), open_site(store, endpoint) as site:
+                template = run(site, parked(site, component, package), progress, cancel)
         finally:
             progress.finish()
     _show(endpoint, template, as_json)

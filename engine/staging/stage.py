@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.cancel import Cancel
+from engine.catalog.supply import obstacle
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
@@ -27,7 +28,7 @@ from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_packa
 from engine.vsphere.properties import read
 from engine.vsphere.refs import FolderRef, NetworkRef, VmRef, moid
 from engine.vsphere.vms import Change, Details, Vm
-from storage import audit, components
+from storage import audit
 from storage.components import Component, Kind
 
 log = logging.getLogger(__name__)
@@ -43,27 +44,26 @@ class Staging:
     options: dict[str, str] = field(default_factory=dict)
 
 
-def staging_of(site: Site, uid: str) -> Staging:
-    """How to stage a component for nobody in particular. Raises NotFound, Conflict (disabled), BadInput (not L1, no
-    file, no network).
-    """
-    component = components.get(site.store, uid)
+def stageable_package(component: Component) -> Package:
+    """The component's package, if the component may be staged. Raises Conflict (disabled), BadInput (not L1, no file)."""
+    uid = component.uid
     if not component.enabled:
         raise Conflict("cannot stage", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}")
     if component.kind is not Kind.L1:
         raise BadInput("cannot stage", on=uid, why=f"it is {component.kind}, only L1 components are staged")
-    if not component.ova_path:
-        raise BadInput("cannot stage", on=uid, why="no OVA file is set", fix=f"slipway component set-file {uid} OVA")
+    why_not = obstacle(component)
+    if why_not or not component.ova_path:
+        raise BadInput("cannot stage", on=uid, why=why_not)
+    return importable_package(Path(component.ova_path))
+
+
+def parked(site: Site, component: Component, package: Package) -> Staging:
+    """How to stage for nobody in particular: the adapters on the endpoint's own network. Raises BadInput when it has none."""
+    endpoint = site.endpoint.name
     if site.target.network is None:
-        raise BadInput(
-            "cannot stage",
-            on=uid,
-            why=f"the endpoint {site.endpoint.name} names no network",
-            fix=f"slipway endpoint update {site.endpoint.name} --network NAME",
-        )
-    return Staging(
-        component, importable_package(Path(component.ova_path)), site.target.network, import_options(component)
-    )
+        fix = f"slipway endpoint update {endpoint} --network NAME"
+        raise BadInput("cannot stage on", on=endpoint, why="it names no network", fix=fix)
+    return Staging(component, package, site.target.network, import_options(component))
 
 
 def import_options(component: Component) -> dict[str, str]:

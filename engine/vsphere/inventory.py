@@ -226,5 +226,9 @@ def _only(rows: Iterable[tuple[Any, dict[str, Any]]], kind: str, name: str) -> A
 
 def _missing(kind: str, name: str, names: list[str]) -> NotFound:
     near = difflib.get_close_matches(name, names, 1)
-    fix = f"did you mean {near[0]}?" if near else "there is " + (", ".join(sorted(names)[:8]) or "none") + "."
-    return NotFound(f"no {kind} named", on=name, fix=fix)
+    if near:
+        return NotFound(f"no {kind} named", on=name, fix=f"did you mean {near[0]}?")
+    there = ", ".join(sorted(names)[:8])
+    return NotFound(
+        f"no {kind} named", on=name, why=f"there is {there}" if there else "there is none", fix="check the name"
+    )

@@ -1,0 +1,129 @@
+"""What differs between a VM and what was asked, and the change that repairs it: pure, no vCenter needed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from pyVmomi import vim
+
+from engine.deploy.verify import Wanted, repair
+from engine.errors import BadInput, VSphereFault
+from engine.staging.identity import Identity, notes_with
+from engine.vsphere.vms import Details, Vm
+
+MINE = Identity("a1b2c3", "esxi-1.0", "sha256:00", "2026-11-21T09:30:00Z", deployment=1, item=1)
+_Card = vim.vm.device.VirtualEthernetCard
+_Edit = vim.option.ArrayUpdateSpec.Operation
+
+
+def portgroup(key: str) -> Any:
+    return _Card.DistributedVirtualPortBackingInfo(port=vim.dvs.PortConnection(portgroupKey=key, switchUuid="s"))
+
+
+def info(key: int, name: str, value: str = "", default: str = "", kind: str = "string") -> vim.vApp.PropertyInfo:
+    return vim.vApp.PropertyInfo(key=key, id=name, value=value, defaultValue=default, type=kind)
+
+
+def disk(number: int, gib: int) -> Any:
+    label = vim.Description(label=f"Hard disk {number}", summary="")
+    return vim.vm.device.VirtualDisk(
+        key=2000 + number, controllerKey=1000, unitNumber=number, capacityInKB=gib << 20, deviceInfo=label
+    )
+
+
+def machine(*properties: vim.vApp.PropertyInfo, disks: tuple[int, ...] = (16,)) -> Details:
+    vm = Vm(None, "a", False, False, True, notes_with("", MINE), "uuid-1", {}, 0)  # type: ignore[arg-type]
+    nic = vim.vm.device.VirtualVmxnet3(key=4000, backing=portgroup("pg-1"), macAddress="00:50:56:00:00:01")
+    controller = vim.vm.device.ParaVirtualSCSIController(key=1000)
+    devices = [controller, nic, *(disk(number, gib) for number, gib in enumerate(disks, 1))]
+    return Details(vm, 2, 4096, devices, list(properties), False)
+
+
+def wanted(**changes: Any) -> Wanted:
+    plain = Wanted(
+        name="a",
+        identity=MINE,
+        properties={},
+        declared=[],
+        backings=(portgroup("pg-1"),),
+        disks_gib=(),
+        cpus=None,
+        memory_mb=None,
+    )
+    return replace(plain, **changes)
+
+
+def test_nothing_differs() -> None:
+    change, differences = repair(
+        machine(info(0, "name", "x")), wanted(properties={"name": "x"}, cpus=2, memory_mb=4096)
+    )
+    assert differences == []
+    assert (change.notes, change.cpus, change.memory_mb, list(change.devices), list(change.properties)) == (
+        None,
+        None,
+        None,
+        [],
+        [],
+    )
+
+
+def test_a_default_that_is_in_force_needs_no_change() -> None:
+    assert repair(machine(info(0, "ssh", "", "True")), wanted(properties={"ssh": "True"}))[1] == []
+
+
+def test_a_wrong_value_is_edited_and_a_lost_key_added() -> None:
+    declared = [info(0, "name"), info(1, "ip")]
+    change, differences = repair(
+        machine(info(0, "name", "old")), wanted(properties={"name": "new", "ip": "10.0.0.1"}, declared=declared)
+    )
+    assert [(one.operation, one.info.key, one.info.value) for one in change.properties] == [
+        (_Edit.edit, 0, "new"),
+        (_Edit.add, 1, "10.0.0.1"),
+    ]
+    assert differences == ["the property name", "the property ip"]
+
+
+def test_a_property_that_nobody_declares() -> None:
+    with pytest.raises(VSphereFault, match="a: colour"):
+        repair(machine(), wanted(properties={"colour": "blue"}))
+
+
+def test_identity_uuid_and_size() -> None:
+    other = replace(MINE, item=2)
+    change, _ = repair(machine(), wanted(identity=other, not_uuid="uuid-1", cpus=4, memory_mb=8192))
+    assert change.notes == notes_with("", other)
+    assert (change.instance_uuid, change.cpus, change.memory_mb) == ("", 4, 8192)
+
+
+def test_adapters_are_moved_and_added_with_addresses_of_their_own() -> None:
+    change, _ = repair(machine(), wanted(backings=(portgroup("pg-2"), portgroup("pg-2"))))
+    edit, add = change.devices
+    assert (edit.operation, edit.device.key, edit.device.macAddress) == ("edit", 4000, None)
+    assert (add.operation, type(add.device)) == ("add", vim.vm.device.VirtualVmxnet3)
+    assert {one.device.backing.port.portgroupKey for one in change.devices} == {"pg-2"}
+
+
+def test_disks_grow_and_are_added_thin() -> None:
+    change, _ = repair(machine(disks=(16, 8)), wanted(disks_gib=(40, 400)))
+    grow, add = change.devices
+    assert (grow.operation, grow.device.key, grow.device.capacityInKB) == ("edit", 2002, 40 << 20)
+    assert (add.operation, add.fileOperation, add.device.capacityInKB) == ("add", "create", 400 << 20)
+    assert add.device.backing.thinProvisioned
+    assert (add.device.controllerKey, add.device.unitNumber) == (1000, 0)
+
+
+def test_a_disk_never_shrinks() -> None:
+    with pytest.raises(BadInput, match="only grow"):
+        repair(machine(disks=(16, 50)), wanted(disks_gib=(40,)))
+
+
+def test_a_full_controller() -> None:
+    with pytest.raises(BadInput, match="no disk controller"):
+        repair(machine(disks=(1,)), wanted(disks_gib=(1,) * 16))
+
+
+def test_unit_7_is_the_scsi_controllers_own() -> None:
+    change, _ = repair(machine(disks=(1,)), wanted(disks_gib=(1,) * 14))
+    units = {one.device.unitNumber for one in change.devices}
+    assert 7 not in units
+    assert len(units) == 14
