@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -194,14 +194,33 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check all that a deployment needs. Exit 1 when something is missing, 5 when vCenter is unreachable or refuses."""
-    from engine.endpoints import preflight
+    from cli.progress import interruptible
+    from engine.cancel import Cancel
+    from engine.endpoints.deep import try_out
+    from engine.endpoints.preflight import check as preflight
+    from engine.errors import Cancelled
     from storage import endpoints
 
+    found: list[Finding] = []
+
+    def report(finding: "Finding") -> None:
+        found.append(finding)
+        if not as_json:
+            print(printable(f"{finding.state:<8} {_line(finding)}"), flush=True)
+
+    cancel = Cancel()
     with open_store() as store:
-        found = _shown(preflight.check(store, endpoints.get(store, name)), as_json)
+        for finding in preflight(store, endpoints.get(store, name)):
+            report(finding)
+        if deep and not _unreached(found):
+            with interruptible(cancel), suppress(Cancelled):
+                try_out(store, name, cancel, report)
     if as_json:
         print_json(found)
-    _exit_by(found)
+    if cancel.asked:
+        raise typer.Exit(130)
+    if any(finding.state == "missing" for finding in found):
+        raise typer.Exit(5 if _unreached(found) else 1)
 
 
 @app.command(epilog=examples("slipway endpoint remove vc01", "slipway endpoint remove vc01 --yes"))
@@ -363,20 +382,8 @@ def _line(finding: "Finding") -> str:
     return f"{finding.name}: {finding.detail}" + (f"; {finding.fix}" if finding.fix else "")
 
 
-def _shown(findings: "Iterable[Finding]", as_json: bool) -> "list[Finding]":
-    """All findings; for people each one as it comes."""
-    found = []
-    for finding in findings:
-        found.append(finding)
-        if not as_json:
-            print(printable(f"{finding.state:<8} {_line(finding)}"), flush=True)
-    return found
-
-
-def _exit_by(found: "list[Finding]") -> None:
-    from engine.endpoints.findings import State
+def _unreached(found: "list[Finding]") -> bool:
+    """Whether vCenter could not be reached, or refused the login: nothing else was looked at then."""
     from engine.endpoints.preflight import REACHING
 
-    missing = [finding for finding in found if finding.state is State.MISSING]
-    if missing:
-        raise typer.Exit(5 if any(finding.name in REACHING for finding in missing) else 1)
+    return any(finding.state == "missing" and finding.name in REACHING for finding in found)
