@@ -134,12 +134,12 @@ def _hardware(hardware: "Hardware") -> str:
 
 
 def _disks(package: "Package") -> Rows:
-    descriptor = package.descriptor
-    for disk in descriptor.disks:
-        file = descriptor.file(disk.file)
-        member = package.members.get(file.href) if file else None
+    hrefs = {file.id: file.href for file in package.descriptor.files}
+    for disk in package.descriptor.disks:
+        href = hrefs.get(disk.file, "")
+        member = package.members.get(href)
         capacity = size(disk.capacity_bytes) if disk.capacity_bytes else "unknown"
-        yield disk.id, capacity, size(member.size) if member else "", file.href if file else ""
+        yield disk.id, capacity, size(member.size) if member else "", href
 
 
 def _properties(descriptor: "Descriptor") -> Rows:

@@ -4,7 +4,7 @@ vSphere's tools are lenient, so this reader is: what they accept is read, and wh
 `Descriptor.problems`, each naming its element. Only what cannot be read at all is refused.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.errors import BadPackage
@@ -172,25 +172,26 @@ def _files(root: Element, problems: list[str]) -> Iterator[File]:
             )
 
 
-def _disks(root: Element, properties: Iterable[Property], problems: list[str]) -> Iterator[Disk]:
+def _disks(root: Element, properties: Sequence[Property], problems: list[str]) -> Iterator[Disk]:
+    values = {known.id: known.default for known in properties} | {known.key: known.default for known in properties}
     for section in root.every("DiskSection"):
         for disk in section.every("Disk"):
             where = f"Disk '{disk.get('diskId')}' (line {disk.line})"
             yield Disk(
                 id=disk.get("diskId"),
                 file=disk.get("fileRef"),
-                capacity_bytes=_capacity(disk, properties, where, problems),
+                capacity_bytes=_capacity(disk, values, where, problems),
                 populated_bytes=_optional(disk, "populatedSize", where, problems),
                 format=disk.get("format"),
                 parent=disk.get("parentRef"),
             )
 
 
-def _capacity(disk: Element, properties: Iterable[Property], where: str, problems: list[str]) -> int:
-    """Bytes; a capacity `${id}` is the value of that property (DSP0243 9.1)."""
+def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: list[str]) -> int:
+    """Bytes; a capacity `${key}` is the value of that property (DSP0243 9.1)."""
     text = disk.get("capacity")
     if text.startswith("${") and text.endswith("}"):
-        value = next((known.default for known in properties if text[2:-1] in (known.key, known.id)), "")
+        value = values.get(text[2:-1], "")
     else:
         value = text
     unit = unit_bytes(disk.get("capacityAllocationUnits"))

@@ -129,7 +129,7 @@ class _Builder(ContentHandler):
         self._line: Callable[[], int | None] = lambda: 0
         self._open: list[Element] = []
         self._scopes: list[dict[str, str]] = [_UNDECLARED]
-        self._count = 0
+        self._nodes = 0
         self.root = Element("", {}, 0)
 
     def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802 (SAX names it)
@@ -139,12 +139,13 @@ class _Builder(ContentHandler):
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802 (SAX names it)
         """Add an element below the innermost open one."""
         line = self._line() or 0
-        self._count += 1
-        self._bound(self._count, limits.MAX_XML_ELEMENTS, "elements", line)
+        self._nodes += 1 + len(attrs)
+        self._bound(self._nodes, limits.MAX_XML_NODES, "elements and attributes", line)
         self._bound(len(self._open) + 1, limits.MAX_XML_DEPTH, "nested elements", line)
         self._bound(len(attrs), limits.MAX_XML_ATTRIBUTES, "attributes of one element", line)
         self._bound(max(map(len, (name, *attrs.keys()))), limits.MAX_XML_NAME, "characters in a name", line)
-        scope = self._scopes[-1] | self._declared(attrs, line)
+        declared = self._declared(attrs, line)
+        scope = self._scopes[-1] | declared if declared else self._scopes[-1]
         # An attribute without a prefix has no namespace; OVF's own, which has one, wins over such a twin.
         attributes = {key: value for key, value in attrs.items() if ":" not in key}
         attributes |= {_canonical(key, scope): value for key, value in attrs.items() if ":" in key}

@@ -294,7 +294,7 @@ def test_what_is_no_plain_xml_is_refused(text: str, says: str) -> None:
     ("limit", "most", "text", "says"),
     [
         ("MAX_XML_DEPTH", 5, "<a>" * 6 + "</a>" * 6, "line 1: more than 5 nested elements"),
-        ("MAX_XML_ELEMENTS", 5, "<a>" + "<a/>" * 5 + "</a>", "more than 5 elements"),
+        ("MAX_XML_NODES", 5, "<a b=''>" + "<a/>" * 4 + "</a>", "more than 5 elements and attributes"),
         ("MAX_XML_NAME", 5, "<a abcdef=''/>", "more than 5 characters in a name"),
         ("MAX_XML_NAME", 5, "<a xmlns='abcdef'/>", "more than 5 characters in a namespace"),
         ("MAX_XML_ATTRIBUTES", 2, "<a b='' c='' d=''/>", "more than 2 attributes of one element"),
