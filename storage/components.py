@@ -15,7 +15,7 @@ from storage.store import Store
 
 
 class Kind(StrEnum):
-    """L1 is staged on the endpoint itself, L2 is nested, ISO no appliance; UNSUPPORTED has a deployer of its own."""
+    """L1 is staged on the endpoint itself, L2 is nested, ISO no appliance; UNSUPPORTED is fetched by hand."""
 
     L1 = "L1"
     L2 = "L2"
@@ -27,6 +27,7 @@ class Kind(StrEnum):
 class Component:
     """One component. `uid` is `<name>-<version>`, `checksum` `sha256:<hex>` or "", `size_text` human ("911 MB").
 
+    `nested` is the file's `component_isnested`: what an UNSUPPORTED one becomes, L1 or L2, once its OVA was supplied.
     `spec` is the file's `component_deploy_govc_spec` or {}; `ova_path` the OVA the operator supplied, if any.
     """
 
@@ -41,6 +42,7 @@ class Component:
     checksum: str
     size_text: str
     kind: Kind
+    nested: bool = False
     enabled: bool = True
     ova_path: str | None = None
     spec: dict[str, Any] = field(default_factory=dict)

@@ -112,6 +112,7 @@ components = Table(
     Column("checksum", String, nullable=False),
     Column("size_text", String, nullable=False),
     Column("kind", String, nullable=False),
+    Column("nested", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("ova_path", Text),
     Column("spec", JSON, nullable=False),

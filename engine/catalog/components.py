@@ -3,7 +3,7 @@
 What a component is, in this order (counts: the 85 real files):
 1. ISO (15): the file to download ends in `.iso`; it cannot be imported into vSphere as a VM.
 2. UNSUPPORTED (43): Slipway cannot fetch it (any download engine but `https`), or it is a vcsa, whose installer is not
-   ours. With an OVA supplied by hand it is imported directly, but for a vcsa.
+   ours. With an OVA supplied by hand it becomes L1 or L2, but for a vcsa.
 3. L2 (9): `component_isnested` is true: imported directly, never staged.
 4. L1 (18): staged once per endpoint, then cloned.
 A file that brings a `component_deploy_vcsa_spec` makes a component of type vcsa, whatever type it names.
@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Strict
 
 from engine.catalog.documents import Name, Text, build, read_json, refuse_all
 from engine.catalog.rendering import fault_in
+from engine.catalog.supply import supplied
 from engine.errors import BadInput
 from storage import components
 from storage.components import Component, Kind
@@ -123,7 +124,8 @@ def import_components(store: Store, paths: Iterable[Path]) -> list[Imported]:
     read = read_components(paths)
     stored = {component.uid.lower(): component for component in components.listing(store)}
     refuse_all("cannot import components", "", [clash for new in read if (clash := _clash(new, stored))])
-    return [Imported(new=components.put(store, new), component=components.get(store, new.uid)) for new in read]
+    known = [supplied(new) if (old := stored.get(new.uid.lower())) and old.ova_path else new for new in read]
+    return [Imported(new=components.put(store, new), component=components.get(store, new.uid)) for new in known]
 
 
 def _files(paths: Iterable[Path], problems: list[str]) -> Iterator[Path]:
@@ -184,6 +186,7 @@ def _component(file: _File, document: dict[str, Any]) -> Component:
         checksum=file.component_download_file_checksum.lower(),
         size_text=file.component_download_file_size,
         kind=_kind(file),
+        nested=file.component_isnested,
         spec=document.get("component_deploy_govc_spec") or {},
     )
 

@@ -1,6 +1,7 @@
 """The OVA of a component: whether there is one to stage or import, and supplying it by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.cancel import Cancel
@@ -53,7 +54,14 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
         found = file_digest(path, algorithm, cancel, progress)
         if found != expected:
             raise digest_mismatch(str(path), expected, found, algorithm)
-    return components.update(store, uid, ova_path=str(path))
+    return components.update(store, uid, ova_path=str(path), kind=supplied(component).kind)
+
+
+def supplied(component: Component) -> Component:
+    """The component as its OVA makes it: one that nothing fetches is L1 or L2 all the same."""
+    if component.kind is not Kind.UNSUPPORTED or component.type == "vcsa":
+        return component
+    return replace(component, kind=Kind.L2 if component.nested else Kind.L1)
 
 
 def _never(component: Component) -> str:

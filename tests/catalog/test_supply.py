@@ -1,5 +1,6 @@
 """Supplying an OVA by hand: only a package that is the component's is taken."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from engine.catalog.supply import obstacle, set_file
 from engine.errors import BadInput, BadPackage, Cancelled, NotFound
 from engine.ova.samples import Sample, build_ova
 from storage import components
+from storage.components import Kind
 from storage.store import Store
 
 FILES = Path(__file__).parent / "files"
@@ -111,3 +113,15 @@ def test_an_obstacle_says_what_to_do(catalog: Store, ova: Sample, tmp_path: Path
     assert (
         obstacle(gone) == f"its file {gone.ova_path} cannot be read: No such file or directory; {by_hand} core-1.0 OVA"
     )
+
+
+@pytest.mark.parametrize(("nested", "kind"), [(False, Kind.L1), (True, Kind.L2)])
+def test_an_unsupported_component_with_an_ova_is_one_like_any_other_and_stays_so(
+    store: Store, ova: Sample, component_file: Callable[..., Path], nested: bool, kind: Kind
+) -> None:
+    path = component_file(download_engine="customerconnect", isnested=nested, download_file_checksum="")
+    import_components(store, [path])
+    assert components.get(store, "core-1.0").kind is Kind.UNSUPPORTED
+    assert set_file(store, "core-1.0", ova.path, Cancel(), unseen).kind is kind
+    import_components(store, [path])
+    assert components.get(store, "core-1.0").kind is kind

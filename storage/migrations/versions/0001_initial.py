@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("checksum", sa.String, nullable=False),
         sa.Column("size_text", sa.String, nullable=False),
         sa.Column("kind", sa.String, nullable=False),
+        sa.Column("nested", sa.Boolean, nullable=False),
         sa.Column("enabled", sa.Boolean, nullable=False),
         sa.Column("ova_path", sa.Text),
         sa.Column("spec", sa.JSON, nullable=False),
