@@ -190,10 +190,8 @@ def _disks(root: Element, properties: Sequence[Property], problems: list[str]) -
 def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: list[str]) -> int:
     """Bytes; a capacity `${key}` is the value of that property (DSP0243 9.1)."""
     text = disk.get("capacity")
-    if text.startswith("${") and text.endswith("}"):
-        value = values.get(text[2:-1], "")
-    else:
-        value = text
+    is_reference = text.startswith("${") and text.endswith("}")
+    value = values.get(text[2:-1], "") if is_reference else text
     unit = unit_bytes(disk.get("capacityAllocationUnits"))
     amount = whole(value)
     if amount is None or unit is None or not 0 < amount * unit < limits.MAX_BYTES:

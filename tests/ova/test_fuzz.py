@@ -121,7 +121,7 @@ def test_descriptor_bytes(data: bytes, start: bytes) -> None:
         read_descriptor(decode(start + data, "box.ovf"), "box.ovf")
 
 
-@MANY
+@settings(max_examples=100)
 @given(
     lines=st.lists(
         st.one_of(
