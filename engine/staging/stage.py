@@ -45,7 +45,7 @@ class Staging:
 
 
 def stageable_package(component: Component) -> Package:
-    """The component's package, if the component may be staged. Raises Conflict (disabled), BadInput (not L1, no file)."""
+    """The component's package, if it may be staged. Raises Conflict (disabled), BadInput (not L1, no file)."""
     uid = component.uid
     if not component.enabled:
         raise Conflict("cannot stage", on=uid, why="the component is disabled", fix=f"slipway component enable {uid}")
@@ -58,7 +58,7 @@ def stageable_package(component: Component) -> Package:
 
 
 def parked(site: Site, component: Component, package: Package) -> Staging:
-    """How to stage for nobody in particular: the adapters on the endpoint's own network. Raises BadInput when it has none."""
+    """How to stage for nobody in particular: adapters on the endpoint's own network. Raises BadInput without one."""
     endpoint = site.endpoint.name
     if site.target.network is None:
         fix = f"slipway endpoint update {endpoint} --network NAME"

@@ -1,0 +1,131 @@
+"""When staging or cloning fails: direct import with the reason shown, or a clean failure (DESIGN.md rule 7)."""
+
+import pytest
+
+from engine.simulator.launcher import Simulator
+from storage import claims
+from tests.e2e.lab import MIB, Lab
+
+
+def entries(uid: str, *names: str) -> list[list[dict[str, object]]]:
+    return [[{"component_uid": uid, "hostname": name, "host_id": number} for number, name in enumerate(names, 11)]]
+
+
+def nothing_left(lab: Lab, *machines: str) -> None:
+    found = sorted(path.rpartition("/")[2] for path in lab.govc("find", "/", "-type", "m").split())
+    assert found == sorted(machines)
+    with lab.store() as store:
+        assert claims.listing(store) == []
+
+
+@pytest.mark.parametrize("in_task", [False, True], ids=["call", "task"])
+@pytest.mark.parametrize("fault", ["GenericVmConfigFault", "NoPermission", "InvalidState"])
+def test_a_clone_that_fails_arrives_by_direct_import(
+    simlab: Lab, simulator: Simulator, fault: str, in_task: bool
+) -> None:
+    uid, _ = simlab.add_sample("esxi")
+    simulator.admin.fault("CloneVM_Task", fault, in_task=in_task, times=1)
+    done = simlab.ok("deploy", str(simlab.profile("lab01", entries(uid, "a"))))
+    [item] = done["items"]
+    assert (item["state"], item["path"], item["template"]) == ("succeeded", "direct", "")
+    assert "cannot clone" in item["reason"]
+    assert done["bytes_sent"] == 2 * MIB
+    nothing_left(simlab, uid, "a.lab01.example.com")
+
+
+@pytest.mark.parametrize("method", ["CreateFolder", "MarkAsTemplate", "SetField", "Rename_Task"])
+def test_staging_that_fails_falls_back_and_leaves_nothing(simlab: Lab, simulator: Simulator, method: str) -> None:
+    uid, _ = simlab.add_sample("esxi")
+    simulator.admin.fault(method, "NoPermission")
+    done = simlab.ok("deploy", str(simlab.profile("lab01", entries(uid, "a", "b"))))
+    assert [item["path"] for item in done["items"]] == ["direct"] * 2
+    assert all("NoPermission" in item["reason"] or "privilege" in item["reason"] for item in done["items"])
+    nothing_left(simlab, "a.lab01.example.com", "b.lab01.example.com")
+
+
+def test_no_space_while_cloning_fails_the_item(simlab: Lab, simulator: Simulator) -> None:
+    uid, _ = simlab.add_sample("esxi")
+    simulator.admin.fault("CloneVM_Task", "NoDiskSpace", in_task=True)
+    outcome = simlab.slipway("deploy", str(simlab.profile("lab01", entries(uid, "a"))), "--json")
+    assert outcome.code == 1
+    [item] = outcome.document["items"]
+    assert (item["state"], item["path"]) == ("failed", "")
+    assert "full" in item["reason"]
+    nothing_left(simlab, uid)
+
+
+@pytest.mark.parametrize("mode", ["drop", "status"])
+def test_an_upload_that_breaks_leaves_nothing(simlab: Lab, simulator: Simulator, mode: str) -> None:
+    """Two items wait for one staging: its failure is tried once more, then nobody uploads any more."""
+    uid, _ = simlab.add_sample("esxi", [4 * MIB])
+    simulator.admin.nfc(mode=mode, after_bytes=2 * MIB, status=503, times=100)
+    outcome = simlab.slipway("deploy", str(simlab.profile("lab01", entries(uid, "a", "b", "c"))), "--json")
+    assert outcome.code == 1
+    assert [item["state"] for item in outcome.document["items"]] == ["failed"] * 3
+    assert all("cannot upload" in item["reason"] for item in outcome.document["items"])
+    assert simulator.admin.counters().leases == 2
+    nothing_left(simlab)
+
+
+def test_an_upload_that_breaks_once_is_made_good_by_a_waiter(simlab: Lab, simulator: Simulator) -> None:
+    uid, _ = simlab.add_sample("esxi", [4 * MIB])
+    simulator.admin.nfc(mode="drop", after_bytes=2 * MIB, times=1)
+    outcome = simlab.slipway("deploy", str(simlab.profile("lab01", entries(uid, "a", "b"))), "--json")
+    states = sorted(item["state"] for item in outcome.document["items"])
+    assert (outcome.code, states) == (1, ["failed", "succeeded"])
+    [template] = simlab.ok("template", "list")
+    assert template["state"] == "staged"
+
+
+def test_a_vanished_template_is_resolved_once_more(simlab: Lab, simulator: Simulator) -> None:
+    uid, _ = simlab.add_sample("esxi")
+    detail = {"obj": {"type": "VirtualMachine", "value": "vm-1"}}
+    simulator.admin.fault("CloneVM_Task", "ManagedObjectNotFound", times=1, detail=detail)
+    done = simlab.ok("deploy", str(simlab.profile("lab01", entries(uid, "a"))))
+    assert (done["items"][0]["path"], done["bytes_sent"]) == ("staged", MIB)
+
+
+def test_property_values_that_a_clone_lost_are_given_back(simlab: Lab, simulator: Simulator) -> None:
+    """What stock vcsim does to every clone (tests/e2e/test_main_job.py) is repaired by one reconfigure."""
+    uid, _ = simlab.add_sample("esxi")
+    simlab.ok("deploy", str(simlab.profile("lab01", entries(uid, "a"))))
+    calls = simulator.admin.counters().calls
+    # One for the template's identity; the clone came out right at once.
+    assert calls.get("ReconfigVM_Task", 0) == 1
+
+
+def test_a_cluster_without_drs(tmp_path: object) -> None:
+    """Named hosts instead of DRS; a vApp is a problem of the plan."""
+    from tests.e2e.conftest import ready
+    from tests.e2e.lab import PASSWORD
+
+    with Simulator.start(username="admin", password=PASSWORD, drs=False) as running:
+        lab = ready(Lab(running, tmp_path))  # type: ignore[arg-type]
+        uid, _ = lab.add_sample("esxi")
+        assert lab.ok("deploy", str(lab.profile("lab01", entries(uid, "a"))))["items"][0]["path"] == "staged"
+        refused = lab.slipway("deploy", str(lab.profile("lab02", entries(uid, "a"), vapp="lab02")), "--json")
+        assert refused.code == 2
+        assert "DRS" in refused.error["why"]
+
+
+def test_an_expired_session_logs_in_again(simlab: Lab, simulator: Simulator) -> None:
+    uid, _ = simlab.add_sample("esxi", [8 * MIB])
+    simulator.admin.nfc(mode="slow", bytes_per_second=4 * MIB)
+    process = simlab.start("deploy", str(simlab.profile("lab01", entries(uid, "a"))), "--json")
+    from tests.e2e.test_interrupted import until
+
+    until(lambda: simulator.admin.counters().total_bytes > 0, process)
+    simulator.admin.expire_sessions()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    nothing_left(simlab, uid, "a.lab01.example.com")
+
+
+def test_a_disconnected_host_makes_templates_unreachable(simlab: Lab, simulator: Simulator) -> None:
+    uid, _ = simlab.add_sample("esxi")
+    simlab.ok("template", "stage", uid, "--endpoint", simlab.name)
+    host = simlab.govc("find", "-i", "/", "-type", "m", "-name", uid).strip()
+    name = simlab.govc("object.collect", "-s", host, "runtime.host").strip()
+    simulator.admin.disconnect_host(simlab.govc("object.collect", "-s", name, "name").strip())
+    [template] = simlab.ok("template", "list")
+    assert template["state"] == "unreachable"
