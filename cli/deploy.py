@@ -80,8 +80,11 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
     if as_json:
         print_json(plan.as_dict())
         return
-    rows = [(item.name, item.address, item.component.uid, item.way, item.why) for item in plan.items]
-    print_table(("VM", "ADDRESS", "COMPONENT", "PATH", "WHY"), rows)
+    rows = [(item.name, item.address, item.component.uid, item.way) for item in plan.items]
+    print_table(("VM", "ADDRESS", "COMPONENT", "PATH"), rows)
+    for item in plan.items:
+        if item.why:
+            say(f"{item.name}: {item.why}")
     say("")
     for uid in plan.to_stage:
         say(f"stage   {uid}")
@@ -97,8 +100,9 @@ def _show_result(result: "Result", as_json: bool) -> None:
     if as_json:
         print_json(result.as_dict())
         return
-    rows = [
-        (item.name, item.state, item.path, item.template, duration(item.seconds), item.reason) for item in result.items
-    ]
-    print_table(("VM", "STATE", "PATH", "TEMPLATE", "TIME", "REASON"), rows)
+    rows = [(item.name, item.state, item.path, item.template, duration(item.seconds)) for item in result.items]
+    print_table(("VM", "STATE", "PATH", "TEMPLATE", "TIME"), rows)
+    for item in result.items:
+        if item.reason:
+            say(f"{item.name}: {item.reason}")
     say(f"deployment {result.id} {result.state} in {duration(result.seconds)}, {size(result.bytes_sent)} sent")
