@@ -106,6 +106,8 @@ class Index:
         name = self._safe(_header_name(header) if extended.name is None else extended.name)
         if kind not in _FILES + _FOLDER:
             raise self._bad(f"member '{name}' is {_REFUSED.get(kind, f'of type {kind!r}')}", "an OVA holds only files")
+        if kind == b"\0" and extended.kinds:  # a type of before extension headers: readers disagree on what it is
+            raise self._bad(f"member '{name}' has an extension header and the type of the oldest format", "")
         if kind == _FOLDER:
             name = name.rstrip("/") + "/"
         if extended.size is not None:
@@ -183,6 +185,8 @@ class Index:
 
     def _safe(self, raw: bytes) -> str:
         """The name without `./`, with a folder's slash; refused when it is none or points outside the archive."""
+        if not raw:
+            raise self._bad("a member has no name", "")
         if len(raw) > limits.MAX_NAME:
             raise self._bad(f"the member name {raw[:80]!r} is longer than {limits.MAX_NAME} bytes", "")
         try:

@@ -1,7 +1,8 @@
 """Whatever bytes come in, only BadPackage comes out."""
 
 import contextlib
-from pathlib import Path
+import tarfile
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from engine.errors import BadPackage
 from engine.ova.envelope import read_descriptor
 from engine.ova.manifest import read_manifest
 from engine.ova.package import open_package
+from engine.ova.tar import Index
 from engine.ova.xml import decode
 from tests.ova.archives import END, base256, envelope, header, member, pax
 
@@ -92,6 +94,33 @@ def test_damaged_archives(tmp_path: Path, changes: list[tuple[int, int]], cut: i
 @given(parts=st.lists(st.one_of(HEADERS, DATA), max_size=8))
 def test_archives_of_valid_headers_in_any_order(tmp_path: Path, parts: list[bytes]) -> None:
     opens_or_refuses(tmp_path / "a.ova", b"".join(parts))
+
+
+EXTENSIONS = st.sampled_from(
+    [
+        *(b"", b"", b"", member("././@LongLink", b"long.vmdk\0", b"L"), member("././@LongLink", b"target\0", b"K")),
+        *(pax({"path": "größe/x.vmdk"}), pax({"size": "512"}), pax({"mtime": "1.5", "size": "600", "path": "p"})),
+        *(pax({"comment": "git"}, b"g"), header("folder/", 0, b"5")),
+    ]
+)
+FILES = st.builds(
+    member,
+    st.sampled_from(["a", "./b", "c/", "d//e", "._f", "box.ovf"]),
+    st.sampled_from([b"", b"x", b"y" * 512, b"z" * 600]),
+    st.sampled_from([b"0", b"\0", b"7"]),
+)
+
+
+@MANY
+@given(parts=st.lists(st.builds(bytes.__add__, EXTENSIONS, FILES), min_size=1, max_size=4))
+def test_pythons_own_reader_finds_the_same_files(tmp_path: Path, parts: list[bytes]) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(b"".join(parts) + END)
+    with path.open("rb") as file, contextlib.suppress(BadPackage):
+        ours = [(one.name, one.offset, one.size) for one in Index(file.fileno(), path.stat().st_size, "a.tar")]
+        with tarfile.open(path) as archive:
+            files = [one for one in archive if one.isfile() and not one.name.endswith("/")]
+        assert ours == [(str(PurePosixPath(one.name)), one.offset_data, one.size) for one in files]
 
 
 @MANY
