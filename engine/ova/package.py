@@ -105,7 +105,8 @@ def _package(path: Path, descriptor_member: Member, members: dict[str, Member], 
     hrefs = {unquote(file.href): file.href for file in descriptor.files if file.href not in members}
     members = {hrefs.get(name, name): replace(member, name=hrefs.get(name, name)) for name, member in members.items()}
     if manifest:
-        manifest = Manifest({hrefs.get(name, name): digest for name, digest in manifest.digests.items()})
+        digests = {hrefs.get(name, name): digest for name, digest in manifest.digests.items()}
+        manifest = Manifest(MappingProxyType(digests))
     missing = _missing(descriptor, manifest, members)
     if whole and missing:
         name, said_by = next(iter(missing.items()))

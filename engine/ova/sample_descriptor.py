@@ -27,7 +27,7 @@ _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 {options}  <VirtualSystem ovf:id={name}>
     <Info>A virtual machine</Info>
     <Name>{title}</Name>
-    <OperatingSystemSection ovf:id="101" vmw:osType="other5xLinux64Guest">
+    <OperatingSystemSection ovf:id="101" vmw:osType="otherLinux64Guest">
       <Info>The guest operating system</Info>
     </OperatingSystemSection>
     <VirtualHardwareSection ovf:transport="com.vmware.guestInfo">

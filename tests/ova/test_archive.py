@@ -88,8 +88,21 @@ def test_a_folder_around_everything_is_taken_off(tmp_path: Path) -> None:
 
 def test_an_archive_without_its_end_is_read_when_all_members_are_there(tmp_path: Path) -> None:
     path = tmp_path / "box.ova"
-    path.write_bytes(DESCRIPTOR + DISK)
-    assert members(path)["disk1.vmdk"] == 700
+    for cut in (0, -700 % 512):  # whole blocks, and no padding after the last member
+        path.write_bytes((DESCRIPTOR + DISK)[: len(DESCRIPTOR + DISK) - cut])
+        assert members(path)["disk1.vmdk"] == 700
+
+
+def test_checksums_of_old_tars_are_sums_of_signed_bytes(tmp_path: Path) -> None:
+    disk = bytearray(member("größe", b""))
+    disk[148:156] = b"%06o\0 " % (int(disk[148:154], 8) - 4 * 256)  # ö and ß are two bytes over 127 each
+    assert "größe" in members(write_ova(tmp_path / "old.ova", bytes(disk), DESCRIPTOR, DISK))
+
+
+def test_names_up_to_the_limit(tmp_path: Path) -> None:
+    long = "n" * limits.MAX_NAME
+    path = write_ova(tmp_path / "long.ova", pax({"path": long}), member("x", b""), DESCRIPTOR, DISK)
+    assert long in members(path)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +169,9 @@ def test_a_truncated_member_is_named_with_its_bytes(tmp_path: Path) -> None:
         open_package(path)
     path.write_bytes((DESCRIPTOR + DISK)[: len(DESCRIPTOR) + 100])
     with pytest.raises(BadPackage, match="100 of a header's 512 bytes"):
+        open_package(path)
+    path.write_bytes(pax({"path": "n" * 600})[: 512 + 90])
+    with pytest.raises(BadPackage, match="an extension header has 90 of 610 bytes"):
         open_package(path)
 
 

@@ -130,6 +130,7 @@ def test_a_reader_stays_inside_its_member(tmp_path: Path) -> None:
     assert (reader.readable(), reader.seekable(), reader.writable(), reader.size) == (True, True, False, 10)
     assert reader.read(4) == b"0123"
     assert reader.tell() == 4
+    assert (reader.seek(0), reader.read(4)) == (0, b"0123")
     assert reader.read() == b"456789"
     assert reader.read() == b""
     assert reader.seek(-2, os.SEEK_END) == 8

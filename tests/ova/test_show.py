@@ -41,7 +41,7 @@ def test_for_people(tmp_path: Path) -> None:
         "Product     box-1.0 1.0 (Slipway samples)",
         "Transport   com.vmware.guestInfo",
         "Manifest    SHA256 of 3 files",
-        "Hardware    1 CPU, 64.0 MiB memory, SCSI lsilogic, vmx-13, other5xLinux64Guest",
+        "Hardware    1 CPU, 64.0 MiB memory, SCSI lsilogic, vmx-13, otherLinux64Guest",
         "vmdisk1  1.0 GiB   3.0 MiB  box-1.0-disk1.vmdk",
         "vmdisk2  1.0 GiB   5 B      box-1.0-disk2.vmdk",
         "mgmt     mgmt",
