@@ -5,7 +5,6 @@ changes.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from engine.catalog.profiles import Entry, Profile
@@ -231,7 +230,7 @@ class _Planner:
             self.packages[component.uid] = None
             if component.ova_path:
                 try:
-                    self.packages[component.uid] = importable_package(Path(component.ova_path))
+                    self.packages[component.uid] = importable_package(component)
                 except BadPackage as error:
                     self.problems.append(error)
         return self.packages[component.uid]
@@ -331,7 +330,7 @@ class _Planner:
         if package is None:
             return
         for index, size in enumerate(entry.vdisks):
-            disks = package.descriptor.disks
+            disks = package.descriptor.machine_disks()
             if index + 1 < len(disks) and disks[index + 1].capacity_bytes > size << 30:
                 has = disks[index + 1].capacity_bytes / (1 << 30)
                 on = f"{entry.vm_name(self.profile.domain)}: vdisks[{index}]"
@@ -368,7 +367,7 @@ class _Planner:
         """
         if item.package is None:
             return self.templates[item.component.uid].size_bytes
-        disks = item.package.descriptor.disks
+        disks = item.package.descriptor.machine_disks()
         if (item.component.spec.get("DiskProvisioning") or "thin") != "thin":
             return sum(disk.capacity_bytes for disk in disks)
         return max(sum(disk.populated_bytes or 0 for disk in disks), upload_bytes(item.package))

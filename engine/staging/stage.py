@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from engine.cancel import Cancel
 from engine.catalog.supply import obstacle
@@ -52,9 +51,9 @@ def stageable_package(component: Component) -> Package:
     if component.kind is not Kind.L1:
         raise BadInput("cannot stage", on=uid, why=f"it is {component.kind}, only L1 components are staged")
     why_not = obstacle(component)
-    if why_not or not component.ova_path:
+    if why_not:
         raise BadInput("cannot stage", on=uid, why=why_not)
-    return importable_package(Path(component.ova_path))
+    return importable_package(component)
 
 
 def parked(site: Site, component: Component, package: Package) -> Staging:

@@ -4,26 +4,28 @@ A staged template is a template, named by its uid, directly in that folder, with
 rule 3).
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from engine.errors import Gone, NotFound
-from engine.ova.package import Package, open_package
+from engine.ova.package import Package
 from engine.site import Site
 from engine.staging import claims, identity
 from engine.staging.identity import Identity
 from engine.vsphere.attributes import STAGED, STAGING_STATUS, status_key
 from engine.vsphere.inventory import child_folder
+from engine.vsphere.ovf_import import importable_package
 from engine.vsphere.refs import FolderRef, VmRef
 from engine.vsphere.vms import Details, details, details_of, notes_below, vms_in_folder
 from storage import components
 from storage.components import Component
 
 FOLDER = "components-staging"
+MIB = 1 << 20
 IN_PROGRESS, RETIRED = ".staging-", ".retired-"
 
 
@@ -168,12 +170,9 @@ def _differs_from_package(machine: Details, package: Package | None) -> str:
     """Why a template without identity cannot be this package's, "" when nothing speaks against it."""
     if package is None:
         return ""
-    wanted, found = (
-        sorted(disk.capacity_bytes for disk in package.descriptor.disks),
-        sorted(disk.capacityInKB << 10 for disk in machine.disks),
-    )
     # vSphere rounds a capacity up to whole MiB.
-    if [size + (1 << 20) - 1 >> 20 for size in wanted] != [size + (1 << 20) - 1 >> 20 for size in found]:
+    wanted = sorted(math.ceil(disk.capacity_bytes / MIB) for disk in package.descriptor.machine_disks())
+    if wanted != sorted(math.ceil(disk.capacityInKB / 1024) for disk in machine.disks):
         return "its disks are not those of the OVA"
     if len(package.descriptor.hardware.nics) != len(machine.nics):
         return "its network adapters are not those of the OVA"
@@ -264,5 +263,5 @@ def verify(site: Site, uid: str) -> Template:
     component = next((one for one in components.listing(site.store) if one.uid == uid), None)
     if template.ref is None or not template.usable or component is None or not component.ova_path:
         return template
-    differs = _differs_from_package(details(site.session, template.ref), open_package(Path(component.ova_path)))
+    differs = _differs_from_package(details(site.session, template.ref), importable_package(component))
     return replace(template, state=State.TAMPERED, why=differs) if differs else template

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from engine.vsphere.lease import Lease, open_lease
 from engine.vsphere.session import Session
 from engine.vsphere.upload import Upload
 from engine.vsphere.vms import destroy
+from storage.components import Component
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ class ImportRequest:
     ip_protocol: str = ""
 
 
-def importable_package(path: Path) -> Package:
-    """The package at `path`, of one VM and with all its files. Raises BadPackage."""
+def importable_package(component: Component) -> Package:
+    """The component's package under its deployment option, of one VM and with all its files. Raises BadPackage."""
+    path = Path(component.ova_path or "")
     package = open_package(path)
     if package.descriptor.is_collection:
         raise BadPackage(
@@ -53,7 +55,8 @@ def importable_package(path: Path) -> Package:
         )
     if package.missing:
         raise BadPackage("cannot import", on=str(path), why=f"{', '.join(package.missing)} missing", fix="get it again")
-    return package
+    option = component.spec.get("Deployment")
+    return replace(package, descriptor=package.in_option(str(option))) if option else package
 
 
 def upload_bytes(package: Package) -> int:

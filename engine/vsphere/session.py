@@ -55,7 +55,7 @@ class Address:
     trust: Trust = field(default_factory=Trust)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Session:
@@ -134,6 +134,17 @@ def connect(address: Address, deadline: float = CALL_DEADLINE) -> Session:
             httpConnectionTimeout=deadline,
             poolSize=16,
         )
+    except FAILURES as error:
+        raise translated(error, "connect to", str(address), str(address)) from error
+    try:
+        return _logged_in(address, stub)
+    except SlipwayError:
+        stub.DropConnections()
+        raise
+
+
+def _logged_in(address: Address, stub: SoapStubAdapter) -> Session:
+    try:
         content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
     except FAILURES as error:
         raise translated(error, "connect to", str(address), str(address)) from error
