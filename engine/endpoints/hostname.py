@@ -12,6 +12,8 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 def split_port(text: str, default: int = HTTPS) -> tuple[str, int]:
     """(host without brackets, port). Raises BadInput for anything that is no name, address or port."""
     text = text.strip()
+    if "/" in text:
+        raise _unusable(text, "it is a URL or a path")
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or not _is_ipv6(host) or (rest and not rest.startswith(":")):
@@ -23,8 +25,7 @@ def split_port(text: str, default: int = HTTPS) -> tuple[str, int]:
         host, colon, port = text.partition(":")
         port = port if colon else str(default)
         if not _NAME.fullmatch(host) or len(host) > 253:
-            why = "it is a URL" if "/" in text else "it is neither a host name nor an address"
-            raise _unusable(text, why)
+            raise _unusable(text, "it is neither a host name nor an address")
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise _unusable(text, f'"{port}" is not a port')
     return host, int(port)

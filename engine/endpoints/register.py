@@ -91,8 +91,8 @@ def ca_of(path: Path) -> str:
     """The PEM text of an authority's certificates. Raises BadInput when the file cannot be read or holds none."""
     try:
         text = path.read_text(encoding="ascii")
-        ssl.create_default_context(cadata=text)
-    except (ssl.SSLError, UnicodeDecodeError) as error:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
         raise _unusable_ca(path, "it holds no PEM certificate") from error
     except OSError as error:
         raise _unusable_ca(path, reason(error)) from error
