@@ -1,8 +1,8 @@
 """Starts and stops the simulated vCenter, and stock vcsim, for tests, bench and demo.
 
 The programs are Go (this folder, tests/stock), built by the Makefile into `.tools/bin` (`SLIPWAY_TOOLS` names another
-folder). A password reaches them by environment, never by argv. They end when their standard input is closed, so a parent
-that is killed leaves nothing; `stop` ends only the process that `start` started, by its pid.
+folder). A password reaches them by environment, never by argv. They end when their standard input is closed, so a
+parent that is killed leaves nothing; `stop` ends only the process that `start` started, by its pid.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,17 +22,28 @@ from engine.simulator.admin import Admin
 STOP_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A simulated ESXi host: its name is its address; `port` stands for 443; `thumbprint` is SHA-1, as sslThumbprint."""
+
+    name: str
+    port: int
+    thumbprint: str
+
+
 class Stock:
     """A running stock vcsim: govmomi's simulator as released, what the contract suite compares ours with.
 
-    `host` and `port` are those of `url` (`https://127.0.0.1:PORT/sdk`); `fingerprint` is the certificate's SHA-256 as 64
-    lower-case hex digits, the form of an endpoint's pin.
+    `host` and `port` are those of `url` (`https://127.0.0.1:PORT/sdk`); `fingerprint` is the certificate's SHA-256 as
+    64 lower-case hex digits, the form of an endpoint's pin.
     """
 
     PROGRAM = "vcsim"
     PASSWORD_VARIABLE = "VCSIM_PASSWORD"  # noqa: S105
 
-    def __init__(self, process: subprocess.Popen[bytes], ready: Mapping[str, Any], username: str, password: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], ready: Mapping[str, Any], username: str, password: str
+    ) -> None:
         self._process = process
         self._folder = str(ready["folder"])
         self.url = str(ready["url"])
@@ -91,15 +103,21 @@ class Stock:
 
 
 class Simulator(Stock):
-    """A running simulated vCenter (docs/simulator.md). `admin` makes it misbehave and tells what it counted."""
+    """A running simulated vCenter (docs/simulator.md). `admin` makes it misbehave and tells what it counted.
+
+    `hosts` are the cluster's hosts, which take the uploads.
+    """
 
     PROGRAM = "simulator"
     PASSWORD_VARIABLE = "SLIPWAY_SIMULATOR_PASSWORD"  # noqa: S105
 
-    def __init__(self, process: subprocess.Popen[bytes], ready: Mapping[str, Any], username: str, password: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], ready: Mapping[str, Any], username: str, password: str
+    ) -> None:
         super().__init__(process, ready, username, password)
         self.admin_url = str(ready["admin_url"])
         self.instance_uuid = str(ready["instance_uuid"])
+        self.hosts = tuple(Host(**host) for host in ready["hosts"])
         self.admin = Admin(self.admin_url)
 
     @classmethod

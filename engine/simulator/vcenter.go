@@ -8,13 +8,15 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	_ "github.com/vmware/govmomi/pbm/simulator"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/units"
 	_ "github.com/vmware/govmomi/vapi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
 )
 
 const (
@@ -39,34 +41,51 @@ type options struct {
 type vcenter struct {
 	options
 	model       *simulator.Model
+	shown       *shown
 	server      *simulator.Server
 	certificate tls.Certificate
+	hosts       []*esxi
 	admin       *http.Server
 	adminURL    string
+
+	mu      sync.Mutex
+	current settings
+
+	faults      faults
+	nfc         nfcRules
+	denied      denied
+	reserved    reserved
+	space       space
+	calls       calls
+	broken      sync.Map // reference of a machine to the disk file that it misses
+	leases      sync.Map // token to *lease
+	fileItems   sync.Map // OvfFileItem.deviceId to its size, as CreateImportSpec answered
+	received    atomic.Int64
+	unavailable atomic.Int64 // requests still to be answered with 503
+	nextHost    atomic.Int64
+	nextMAC     atomic.Int64
+	nextAddress atomic.Int64
 }
 
 func start(o options) (*vcenter, error) {
-	vc := &vcenter{options: o, model: simulator.VPX()}
-	if err := vc.createInventory(); err != nil {
-		return nil, err
+	vc := &vcenter{
+		options:  o,
+		model:    simulator.VPX(),
+		current:  settings{cloneDelay: o.cloneDelay, guestDelay: o.guestDelay, leaseTimeout: o.leaseTimeout},
+		denied:   denied{privileges: map[[2]string]bool{}},
+		reserved: reserved{names: map[reservedName]types.ManagedObjectReference{}},
+		space:    space{capacity: o.capacity, used: map[string]int64{}},
+		calls:    calls{by: map[string]int64{}},
 	}
-	if err := vc.serve(); err != nil {
-		vc.model.Remove()
+	err := vc.createInventory()
+	if err == nil {
+		err = vc.serve()
+	}
+	if err != nil {
+		vc.stop()
 		return nil, err
 	}
 	return vc, nil
-}
-
-func (vc *vcenter) createInventory() error {
-	about := &vc.model.ServiceContent.About
-	about.Name, about.FullName = product, product+" "+about.Version
-	about.ApiVersion = "8.0.3.0"
-	about.InstanceUuid = vc.instanceUUID
-	if about.InstanceUuid == "" {
-		about.InstanceUuid = uuid.NewString()
-	}
-	vc.model.Machine, vc.model.Host, vc.model.Pool = 0, 0, 1
-	return vc.model.Create()
 }
 
 func (vc *vcenter) serve() error {
@@ -81,6 +100,10 @@ func (vc *vcenter) serve() error {
 	if err != nil {
 		return fmt.Errorf("admin port: %w", err)
 	}
+	vc.admin = &http.Server{Handler: vc.adminHandler(), ReadHeaderTimeout: 10 * time.Second}
+	vc.adminURL = "http://" + listener.Addr().String()
+	go func() { _ = vc.admin.Serve(listener) }()
+
 	service := vc.model.Service
 	service.RegisterEndpoints = true
 	service.Listen = &url.URL{Host: vc.listen}
@@ -89,26 +112,34 @@ func (vc *vcenter) serve() error {
 	}
 	service.TLS = &tls.Config{Certificates: []tls.Certificate{vc.certificate}}
 	vc.server = service.NewServer()
-	vc.admin = &http.Server{Handler: http.NewServeMux(), ReadHeaderTimeout: 10 * time.Second}
-	vc.adminURL = "http://" + listener.Addr().String()
-	go func() { _ = vc.admin.Serve(listener) }()
+	vc.server.Config.ErrorLog = silentLog
+	vc.server.Config.Handler = vc.gate(vc.server.Config.Handler)
+	vc.shown = newShown(vc) // after NewServer, which registers objects too
+	vc.model.Map().Handler = vc.handle
 	return nil
 }
 
 // addresses is the line that tells the parent where everything is.
 type addresses struct {
-	URL          string `json:"url"`
-	AdminURL     string `json:"admin_url"`
-	Fingerprint  string `json:"fingerprint"`
-	InstanceUUID string `json:"instance_uuid"`
-	Folder       string `json:"folder"` // temporary files; removed when the program ends by itself
-	PID          int    `json:"pid"`
+	URL          string        `json:"url"`
+	AdminURL     string        `json:"admin_url"`
+	Fingerprint  string        `json:"fingerprint"`
+	InstanceUUID string        `json:"instance_uuid"`
+	Folder       string        `json:"folder"` // temporary files; removed when the program ends by itself
+	PID          int           `json:"pid"`
+	Hosts        []hostAddress `json:"hosts"`
+}
+
+type hostAddress struct {
+	Name       string `json:"name"`
+	Port       int    `json:"port"`
+	Thumbprint string `json:"thumbprint"` // SHA-1, as in sslThumbprint
 }
 
 func (vc *vcenter) addresses() addresses {
 	plain := *vc.server.URL
 	plain.User = nil
-	return addresses{
+	a := addresses{
 		URL:          plain.String(),
 		AdminURL:     vc.adminURL,
 		Fingerprint:  fingerprint(vc.certificate),
@@ -116,6 +147,10 @@ func (vc *vcenter) addresses() addresses {
 		Folder:       vc.folder(),
 		PID:          os.Getpid(),
 	}
+	for _, host := range vc.hosts {
+		a.Hosts = append(a.Hosts, hostAddress{host.name, host.port, thumbprint(host.certificate)})
+	}
+	return a
 }
 
 // folder is where the datastores' files lie.
@@ -129,6 +164,12 @@ func (vc *vcenter) folder() string {
 }
 
 func (vc *vcenter) stop() {
-	_ = vc.admin.Shutdown(context.Background())
-	vc.model.Remove()
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	if vc.admin != nil {
+		_ = vc.admin.Shutdown(now)
+	}
+	if vc.model.Service != nil {
+		vc.model.Remove()
+	}
 }
