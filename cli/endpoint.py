@@ -1,21 +1,19 @@
 """`slipway endpoint`: the vCenters, and where on them Slipway works."""
 
-import os
-import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.endpoint_input import consent, fields_of, password_of, trust_of, usable_name
 from cli.output import confirm_by_name, examples, print_json, print_table, printable, say, utc, warn
-from cli.session import open_store, read_line
+from cli.session import open_store
 from storage.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.endpoints.findings import Finding
     from engine.endpoints.register import Registered
-    from engine.vsphere.trust import Certificate
     from storage.endpoints import Endpoint
 
 app = typer.Typer(
@@ -79,7 +77,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
     from engine.endpoints import register
     from storage.endpoints import NewEndpoint
 
-    fields = _fields(
+    fields = fields_of(
         host=host,
         username=username,
         datacenter=datacenter,
@@ -89,11 +87,11 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
         host_system=host_system,
         network=network,
     )
-    new = NewEndpoint(name=_usable_name(name), **fields, **_trust(pin, ca, insecure))
+    new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure))
     with open_store() as store:
         register.check_free(store, name)
-        password = _password(password_stdin or password_env is None, password_env)
-        added = register.add(store, new, password or "", _consent)
+        password = password_of(password_stdin or password_env is None, password_env)
+        added = register.add(store, new, password or "", consent)
     _show_registered(added, as_json, f"added {name}; look at all it needs with: slipway endpoint test {name}")
 
 
@@ -123,7 +121,7 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
     """Change what is given; another host, trust, user or password is tried before it is stored."""
     from engine.endpoints import register
 
-    changes = _fields(
+    changes = fields_of(
         host=host,
         username=username,
         datacenter=datacenter,
@@ -133,12 +131,12 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
         host_system=host_system,
         network=network,
     )
-    changes |= _trust(pin, ca, insecure)
+    changes |= trust_of(pin, ca, insecure)
     with open_store() as store:
-        password = _password(password_stdin, password_env)
+        password = password_of(password_stdin, password_env)
         if not changes and password is None:
             raise BadInput("nothing to change in endpoint", on=name, fix="see: slipway endpoint update --help")
-        changed = register.update(store, name, changes, password, _consent)
+        changed = register.update(store, name, changes, password, consent)
     _show_registered(changed, as_json, f"updated {name}")
 
 
@@ -236,107 +234,6 @@ def remove(name: Name, yes: Yes = False, as_json: Json = False) -> None:
         print_json(found)
     else:
         say(f"removed {name}")
-
-
-def _usable_name(name: str) -> str:
-    if (
-        not name
-        or len(name) > 64
-        or name.startswith("-")
-        or not name.isprintable()
-        or any(one.isspace() for one in name)
-    ):
-        why = "a name has 1 to 64 characters, none of them a space, and no leading -"
-        raise BadInput("cannot name an endpoint", on=f'"{name}"', why=why, fix="choose another name")
-    return name
-
-
-def _fields(**given: str | None) -> dict[str, Any]:
-    """The given options as an endpoint's fields; an empty text means none where there may be none."""
-    from engine.endpoints.hostname import split_port
-
-    fields: dict[str, Any] = {}
-    for field, text in given.items():
-        if text is None:
-            continue
-        value = text.strip()
-        if field == "host":
-            fields["host"], fields["port"] = split_port(value)
-        elif field == "vmfolder":
-            fields[field] = value.strip("/")
-        elif field in ("host_system", "network"):
-            fields[field] = value or None
-        elif value:
-            fields[field] = value
-        else:
-            raise BadInput("cannot use", on=f"--{field.replace('_', '-')}", why="it is empty", fix="give a name")
-    return fields
-
-
-def _trust(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
-    """What the options say of the certificate; empty when they say nothing."""
-    from engine.endpoints.register import TRUST, ca_of, pin_of
-
-    if sum((pin is not None, ca is not None, insecure)) > 1:
-        raise BadInput(
-            "one trust is enough", why="--pin, --ca and --insecure exclude each other", fix="give one of them"
-        )
-    if pin is not None:
-        return TRUST | {"pin": pin_of(pin) if pin else None}
-    if ca is not None:
-        return TRUST | {"ca": ca_of(ca)}
-    return TRUST | {"insecure": True} if insecure else {}
-
-
-def _on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _password(from_stdin: bool, variable: str | None) -> str | None:
-    """The password, None when it is not asked for. A terminal is asked without echo."""
-    if from_stdin and variable is not None:
-        raise BadInput("one password is enough", fix="give either --password-stdin or --password-env")
-    if variable is not None:
-        if not os.environ.get(variable):
-            raise BadInput(
-                "no password in", on=variable, why="the variable is not set or empty", fix=f"export {variable}"
-            )
-        return os.environ[variable]
-    if not from_stdin:
-        return None
-    if _on_terminal():
-        from getpass import getpass
-
-        password = getpass("Password: ", stream=sys.stderr)
-    else:
-        password = read_line()
-    if not password:
-        raise BadInput("no password", why="it is empty", fix="give it on stdin, or name a variable with --password-env")
-    return password
-
-
-def _consent(server: str, certificate: "Certificate") -> None:
-    """Show the certificate and ask; without a terminal the fingerprint is in the error."""
-    from engine.errors import CertificateRefused
-
-    told = f"its certificate is not signed by an authority of this machine ({certificate.why_not}); its SHA-256 is"
-    if _on_terminal():
-        warn(f"{server}: {told}\n  {certificate.fingerprint}".replace("\n", " "))
-        print(
-            "Is that the fingerprint shown on the server itself? Accept and pin it? [y/N] ",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
-        if sys.stdin.readline().strip().lower() in ("y", "yes"):
-            return
-    raise CertificateRefused(
-        "the certificate was not accepted of",
-        on=server,
-        why=f"{told} {certificate.fingerprint}",
-        fix=f"compare it with the server's own, then add --pin {certificate.fingerprint}",
-        fingerprint=certificate.fingerprint,
-    )
 
 
 def _show_registered(registered: "Registered", as_json: bool, line: str) -> None:

@@ -22,15 +22,14 @@ from engine.progress import Nobody
 from engine.site import Site, open_site
 from engine.staging import claims, templates
 from engine.staging.identity import Identity, notes_with
-from engine.staging.remove import remove
 from engine.staging.stage import Staging, stage
-from engine.staging.templates import FOLDER, Template
+from engine.staging.templates import FOLDER, IN_PROGRESS, Template
 from engine.vsphere import tasks, vms
 from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.inventory import folders_in, networks_of
-from engine.vsphere.refs import NetworkRef, TaskRef, VmRef
-from engine.vsphere.vms import Details
+from engine.vsphere.refs import FolderRef, NetworkRef, TaskRef, VmRef
+from engine.vsphere.vms import Details, Vm
 from storage.components import Component, Kind
 from storage.store import Store, next_token
 
@@ -233,18 +232,33 @@ def _remove_clone(trial: _Trial) -> str:
             tasks.wait(site.session, task, "finish the trial's clone", trial.clone_name, Cancel())
         except SlipwayError as error:
             log.info("the trial's clone: %s", error)
-    found = [vm for vm in vms.vms_in_folder(site.session, site.target.folder) if vm.name == trial.clone_name]
+    found = _of_trial(trial, site.target.folder)
     for vm in found:
         vms.destroy(site.session, vm.ref, vm.name)
     return "gone" if found else ""
 
 
 def _remove_template(trial: _Trial) -> str:
-    try:
-        remove(trial.site, trial.uid)
-    except NotFound:
-        return ""  # staging has removed it itself, or never made it
-    return "gone"
+    """Destroy the template, or what a failed staging left of it, under the uid's claim (DESIGN.md rule 2)."""
+    site = trial.site
+    folder = templates.staging_folder(site)
+    if folder is None:
+        return ""
+    claim = claims.take(site.store, site.endpoint.id, trial.uid, f"remove {trial.uid} from {site.endpoint.name}")
+    if claim is None:
+        return ""  # what that holder leaves is among the leftovers
+    with claims.held(site.store, claim):
+        found = _of_trial(trial, folder)
+        for vm in found:
+            vms.destroy(site.session, vm.ref, vm.name)
+    return "gone" if found else ""
+
+
+def _of_trial(trial: _Trial, folder: FolderRef) -> list[Vm]:
+    """What bears the trial's uid, which nobody else's name can: it holds our store's id and a fresh token."""
+    ours = (trial.uid, trial.clone_name)
+    found = vms.vms_in_folder(trial.site.session, folder)
+    return [vm for vm in found if vm.name in ours or vm.name.startswith(trial.uid + IN_PROGRESS)]
 
 
 def _remove_folder(trial: _Trial) -> str:
@@ -263,14 +277,8 @@ def _remove_folder(trial: _Trial) -> str:
 
 def _report_leftovers(trial: _Trial) -> str:
     site = trial.site
-    folders = [site.target.folder, templates.staging_folder(site)]
-    left = [
-        vm.name
-        for folder in folders
-        if folder is not None
-        for vm in vms.vms_in_folder(site.session, folder)
-        if vm.name.startswith(trial.uid)
-    ]
+    folders = [folder for folder in (site.target.folder, templates.staging_folder(site)) if folder is not None]
+    left = [vm.name for folder in folders for vm in _of_trial(trial, folder)]
     if left:
         told = f"left in vCenter: {', '.join(left)}"
         trial.report(missing("deep: leftovers", told, f"remove them by hand in {site.folder_path}"))

@@ -1,15 +1,14 @@
 """What `slipway endpoint test` looks at: everything that a deployment on the endpoint relies on. Changes nothing."""
 
-import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from engine.endpoints import privileges
 from engine.endpoints.findings import Finding, failed, fine, missing, warning
-from engine.endpoints.hostname import joined, split_port
+from engine.endpoints.hostname import joined
+from engine.endpoints.hosts import Hosts, hosts_of, is_connected, ports, seen_by
 from engine.errors import BadInput, CertificateRefused, LoginRefused, NotFound, SlipwayError
 from engine.site import address_of
 from engine.staging.templates import FOLDER
@@ -27,9 +26,8 @@ from engine.vsphere.inventory import (
     placement_host,
     shown_name,
 )
-from engine.vsphere.properties import Values, read, read_many
+from engine.vsphere.properties import read
 from engine.vsphere.session import Session, connect
-from engine.vsphere.trust import reason
 from engine.vsphere.vms import vcenter_time, vms_in_folder
 from storage.endpoints import Endpoint, NewEndpoint
 from storage.store import Store
@@ -38,9 +36,6 @@ CONNECTION, CERTIFICATE, LOGIN = "connection", "certificate", "login"
 REACHING = (CONNECTION, CERTIFICATE, LOGIN)
 """What must work before anything else can be looked at."""
 
-# Seconds for one TCP connect to an ESXi host: a host that drops packets answers nothing at all.
-PORT_DEADLINE = 3.0
-PORTS_AT_ONCE = 32
 # Seconds. Leftovers are judged by vCenter's clock, and a certificate by ours.
 CLOCK_TOLERANCE = 60
 # Bytes. The real library's larger appliances take more than this, thin.
@@ -89,7 +84,7 @@ def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:
         yield from _guarded("clock", lambda: [_clock(session)])
         objects, findings = find_objects(session, endpoint)
         yield from findings
-        hosts, findings = _hosts(session, objects)
+        hosts, findings = hosts_of(session, objects.compute)
         yield from findings
         yield from _guarded("datastore", lambda: _datastore(session, objects, hosts))
         yield from _guarded("network", lambda: _network(objects, hosts, endpoint))
@@ -97,7 +92,7 @@ def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:
         yield from privileges.check(session, _asked_of(objects, endpoint))
         yield from _guarded("DRS", lambda: _drs(session, objects, endpoint))
         yield from _guarded(FOLDER, lambda: _staging_folder(session, objects))
-        yield from _ports(hosts)
+        yield from ports(hosts)
 
 
 def _guarded(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
@@ -169,7 +164,10 @@ def find_objects(session: Session, endpoint: NewEndpoint) -> tuple[Objects, list
             warning("objects", "not looked for: they are in the datacenter", "correct the datacenter first")
         )
         return Objects(), findings
-    inside = read(session, datacenter, "vmFolder", "hostFolder")
+    try:
+        inside = read(session, datacenter, "vmFolder", "hostFolder")
+    except SlipwayError as error:
+        return Objects(datacenter), [*findings, failed("objects", error)]
     compute, pool = found(
         "resource pool",
         endpoint.resource_pool,
@@ -188,42 +186,7 @@ def find_objects(session: Session, endpoint: NewEndpoint) -> tuple[Objects, list
     return Objects(datacenter, compute, pool, datastore, folder, network, host), findings
 
 
-def _hosts(session: Session, objects: Objects) -> tuple[list[tuple[Any, Values]], list[Finding]]:
-    """The ESXi hosts that may get VMs, by name."""
-    if objects.compute is None:
-        return [], []
-    try:
-        refs = read(session, objects.compute, "host").get("host") or []
-        rows = read_many(
-            session, refs, "name", "runtime.connectionState", "runtime.inMaintenanceMode", "datastore", "network"
-        )
-    except SlipwayError as error:
-        return [], [failed("hosts", error)]
-    if not rows:
-        return [], [
-            missing(
-                "hosts",
-                "the cluster has no ESXi host that the account can see",
-                "add hosts, or grant the account read access",
-            )
-        ]
-    return sorted(rows, key=lambda row: str(row[1].get("name"))), []
-
-
-def _connected(values: Values) -> bool:
-    return str(values.get("runtime.connectionState")) == "connected"
-
-
-def _without(hosts: list[tuple[Any, Values]], path: str, wanted: Any) -> list[str]:
-    """Connected hosts that do not see the datastore or network."""
-    return [
-        shown_name(values["name"])
-        for _, values in hosts
-        if _connected(values) and wanted not in (values.get(path) or [])
-    ]
-
-
-def _datastore(session: Session, objects: Objects, hosts: list[tuple[Any, Values]]) -> list[Finding]:
+def _datastore(session: Session, objects: Objects, hosts: Hosts) -> list[Finding]:
     if objects.datastore is None:
         return []
     summary = read(session, objects.datastore, "summary")["summary"]
@@ -238,35 +201,24 @@ def _datastore(session: Session, objects: Objects, hosts: list[tuple[Any, Values
         found.append(warning(name, free, "free space, or name another datastore"))
     else:
         found.append(fine(name, free))
-    return [*found, *_seen_by_hosts("datastore hosts", objects.datastore, "datastore", hosts)]
+    return [*found, *seen_by("datastore hosts", objects.datastore, "datastore", hosts)]
 
 
-def _seen_by_hosts(name: str, wanted: Any, path: str, hosts: list[tuple[Any, Values]]) -> list[Finding]:
-    blind = _without(hosts, path, wanted)
-    connected = sum(_connected(values) for _, values in hosts)
-    if not blind:
-        return []
-    told = f"not seen by {', '.join(blind[:8])}"
-    if len(blind) == connected:
-        return [missing(name, f"{told}: by no host of the cluster", "name one that the cluster's hosts have")]
-    return [warning(name, told, "give it to every host of the cluster, or VMs cannot be placed there")]
-
-
-def _network(objects: Objects, hosts: list[tuple[Any, Values]], endpoint: Endpoint) -> list[Finding]:
+def _network(objects: Objects, hosts: Hosts, endpoint: Endpoint) -> list[Finding]:
     if not endpoint.network:
         fix = f"name it there, or: slipway endpoint update {endpoint.name} --network PORTGROUP"
         return [warning("network", "none given: each profile must name its portgroup", fix)]
     if objects.network is None:
         return []
-    return _seen_by_hosts("network hosts", objects.network, "network", hosts)
+    return seen_by("network hosts", objects.network, "network", hosts)
 
 
-def _host_system(objects: Objects, hosts: list[tuple[Any, Values]], endpoint: Endpoint) -> list[Finding]:
+def _host_system(objects: Objects, hosts: Hosts, endpoint: Endpoint) -> list[Finding]:
     if objects.host is None:
         return []
     name = "host system state"
     values = next((values for ref, values in hosts if ref == objects.host), {})
-    if not _connected(values):
+    if not is_connected(values):
         return [
             missing(
                 name, f"it is {values.get('runtime.connectionState')}", "connect it in vCenter, or name another host"
@@ -320,29 +272,3 @@ def _staging_folder(session: Session, objects: Objects) -> list[Finding]:
     if folder is None:
         return [fine(FOLDER, f"not there yet, made by the first staging; {told}")]
     return [fine(FOLDER, f"there, with {len(vms_in_folder(session, folder))} VMs and templates; {told}")]
-
-
-def _ports(hosts: list[tuple[Any, Values]]) -> list[Finding]:
-    """Whether disks could be uploaded: straight to port 443 of the ESXi host that vCenter chooses."""
-    if not hosts:
-        return []
-    with ThreadPoolExecutor(min(len(hosts), PORTS_AT_ONCE), thread_name_prefix="port") as pool:
-        return list(pool.map(_port, [values for _, values in hosts]))
-
-
-def _port(values: Values) -> Finding:
-    shown = shown_name(values["name"])
-    name = f"host {shown}"
-    if not _connected(values):
-        state = values.get("runtime.connectionState")
-        return warning(
-            name, f"not asked: vCenter says it is {state}", "connect it in vCenter; until then nothing is placed on it"
-        )
-    try:
-        host, port = split_port(shown)
-        socket.create_connection((host, port), PORT_DEADLINE).close()
-    except (BadInput, OSError) as error:
-        why = error.why if isinstance(error, BadInput) else reason(error)
-        fix = "make its name known here and open the port from this machine: disks are uploaded straight to it"
-        return missing(name, f"port 443 cannot be reached: {why}", fix)
-    return fine(name, f"port {port} is open")

@@ -1,0 +1,106 @@
+"""What `slipway endpoint add` and `update` are given: names, trust, password, and consent to a certificate."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.output import warn
+from cli.session import read_line
+from storage.errors import BadInput
+
+if TYPE_CHECKING:
+    from engine.vsphere.trust import Certificate
+
+
+def usable_name(name: str) -> str:
+    """The endpoint's name. Raises BadInput for one that could not be typed or shown well."""
+    if not 0 < len(name) <= 64 or name.startswith("-") or any(one.isspace() or not one.isprintable() for one in name):
+        why = "a name has 1 to 64 characters, none of them a space, and no leading -"
+        raise BadInput("cannot name an endpoint", on=f'"{name}"', why=why, fix="choose another name")
+    return name
+
+
+def fields_of(**given: str | None) -> dict[str, Any]:
+    """The given options as an endpoint's fields; an empty text means none where there may be none."""
+    from engine.endpoints.hostname import split_port
+
+    fields: dict[str, Any] = {}
+    for field, text in given.items():
+        if text is None:
+            continue
+        value = text.strip()
+        if field == "host":
+            fields["host"], fields["port"] = split_port(value)
+        elif field == "vmfolder":
+            fields[field] = value.strip("/")
+        elif field in ("host_system", "network"):
+            fields[field] = value or None
+        elif value:
+            fields[field] = value
+        else:
+            raise BadInput("cannot use", on=f"--{field.replace('_', '-')}", why="it is empty", fix="give a name")
+    return fields
+
+
+def trust_of(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
+    """What the options say of the certificate; empty when they say nothing."""
+    from engine.endpoints.register import TRUST, ca_of, pin_of
+
+    if sum((pin is not None, ca is not None, insecure)) > 1:
+        raise BadInput(
+            "one trust is enough", why="--pin, --ca and --insecure exclude each other", fix="give one of them"
+        )
+    if pin is not None:
+        return TRUST | {"pin": pin_of(pin) if pin else None}
+    if ca is not None:
+        return TRUST | {"ca": ca_of(ca)}
+    return TRUST | {"insecure": True} if insecure else {}
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def password_of(from_stdin: bool, variable: str | None) -> str | None:
+    """The password, None when it is not asked for. A terminal is asked without echo."""
+    if from_stdin and variable is not None:
+        raise BadInput("one password is enough", fix="give either --password-stdin or --password-env")
+    if variable is not None:
+        if not os.environ.get(variable):
+            raise BadInput(
+                "no password in", on=variable, why="the variable is not set or empty", fix=f"export {variable}"
+            )
+        return os.environ[variable]
+    if not from_stdin:
+        return None
+    if _on_terminal():
+        from getpass import getpass
+
+        password = getpass("Password: ", stream=sys.stderr)
+    else:
+        password = read_line()
+    if not password:
+        raise BadInput("no password", why="it is empty", fix="give it on stdin, or name a variable with --password-env")
+    return password
+
+
+def consent(server: str, certificate: "Certificate") -> None:
+    """Show the certificate and ask; without a terminal the fingerprint is in the error."""
+    from engine.errors import CertificateRefused
+
+    told = f"its certificate is not signed by an authority of this machine ({certificate.why_not}); its SHA-256 is"
+    if _on_terminal():
+        warn(f"{server}: {told}")
+        warn(f"  {certificate.fingerprint}")
+        question = "Is that the fingerprint shown on the server itself? Accept and pin it? [y/N] "
+        print(question, end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise CertificateRefused(
+        "the certificate was not accepted of",
+        on=server,
+        why=f"{told} {certificate.fingerprint}",
+        fix=f"compare it with the server's own, then add --pin {certificate.fingerprint}",
+        fingerprint=certificate.fingerprint,
+    )
