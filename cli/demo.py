@@ -39,15 +39,16 @@ def demo(
 
     cancel = Cancel()
     runs: list[Run] = []
-    with interruptible(cancel), TemporaryDirectory(prefix="slipway-demo-") as name, _log_in(Path(name)):
+    with interruptible(cancel), TemporaryDirectory(prefix="slipway-demo-") as name, logging_to(Path(name)):
         warn("Starting two simulated vCenters, making three sample OVAs ...")
         with prepared(Path(name), LABS, cancel) as ground:
             _introduce(ground)
             for lab in LABS:
-                cancel.check()
                 warn("")
                 warn(f"Deploying {lab.name}: nine VMs on {lab.endpoint}")
                 runs.append(_run(ground, lab, cancel))
+                if runs[-1].result.state != "succeeded":
+                    break
     warn("")
     warn("Everything that the demo made was removed again.")
     warn("")
@@ -60,8 +61,8 @@ def demo(
 
 
 @contextmanager
-def _log_in(folder: Path) -> Iterator[None]:
-    """Log to this folder, not to the user's log."""
+def logging_to(folder: Path) -> Iterator[None]:
+    """Log to `slipway.log` in this folder, not to the user's log."""
     root = logging.getLogger()
     before = root.handlers[:]
     own = logging.FileHandler(folder / "slipway.log", encoding="utf-8")

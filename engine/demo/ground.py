@@ -42,7 +42,7 @@ class Ground:
 
     def received(self, endpoint: str) -> int:
         """Bytes that the endpoint's simulated hosts received in all leases, by their own count."""
-        return self.simulators[endpoint].admin.counters().received
+        return self.simulators[endpoint].admin.counters().bytes_received
 
 
 @dataclass(frozen=True, slots=True)
