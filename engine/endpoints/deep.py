@@ -161,8 +161,10 @@ def _template(trial: _Trial, component: Component, package: Package, template: T
 
 def _wanted(trial: _Trial, component: Component, template: Details, network: NetworkRef) -> Wanted:
     site = trial.site
+    with site.store.read() as tx:
+        now = site.store.now(tx).isoformat(timespec="seconds").replace("+00:00", "Z")
     made = Identity(
-        store=site.store.id, component=component.uid, digest=component.checksum, created="", template=template.vm.moid
+        store=site.store.id, component=component.uid, digest=component.checksum, created=now, template=template.vm.moid
     )
     return Wanted(
         name=trial.clone_name,

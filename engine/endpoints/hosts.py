@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from engine.endpoints.findings import Finding, failed, fine, missing, warning
-from engine.endpoints.hostname import split_port
+from engine.endpoints.hostname import HTTPS, split_port
 from engine.errors import BadInput, SlipwayError
 from engine.vsphere.inventory import shown_name
 from engine.vsphere.properties import Values, read, read_many
@@ -15,9 +15,19 @@ from engine.vsphere.trust import reason
 # Seconds for one TCP connect to an ESXi host: a host that drops packets answers nothing at all.
 PORT_DEADLINE = 3.0
 PORTS_AT_ONCE = 32
+# By this port vCenter told ESX 2 hosts (HostConnectSpec.port), and no lease sends there; its newer hosts say 443.
+AUTHD = 902
+_PATHS = (
+    "name",
+    "runtime.connectionState",
+    "runtime.inMaintenanceMode",
+    "summary.config.port",
+    "datastore",
+    "network",
+)
 
 Hosts = list[tuple[Any, Values]]
-"""ESXi hosts with name, connection and maintenance state, datastores and networks."""
+"""ESXi hosts with the properties of _PATHS."""
 
 
 def hosts_of(session: Session, compute: Any) -> tuple[Hosts, list[Finding]]:
@@ -26,9 +36,7 @@ def hosts_of(session: Session, compute: Any) -> tuple[Hosts, list[Finding]]:
         return [], []
     try:
         refs = read(session, compute, "host").get("host") or []
-        rows = read_many(
-            session, refs, "name", "runtime.connectionState", "runtime.inMaintenanceMode", "datastore", "network"
-        )
+        rows = read_many(session, refs, *_PATHS)
     except SlipwayError as error:
         return [], [failed("hosts", error)]
     if not rows:
@@ -77,8 +85,9 @@ def _port(values: Values) -> Finding:
         told = f"not asked: vCenter says it is {values.get('runtime.connectionState')}"
         return warning(name, told, "connect it in vCenter; until then nothing is placed on it")
     fix = "make its name known here and open the port from this machine: disks are uploaded straight to it"
+    told_port = values.get("summary.config.port")
     try:
-        host, port = split_port(shown)
+        host, port = split_port(shown, HTTPS if told_port in (None, 0, AUTHD) else int(told_port))
     except BadInput as error:
         return missing(name, f"cannot be reached: {error.why}", fix)
     try:
