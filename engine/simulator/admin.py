@@ -23,8 +23,10 @@ class LeaseCount:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Since the start or `reset_counters`. `calls` is by SOAP method; `broken_children` are the machines there now whose
-    parent was destroyed."""
+    """Since the start or `reset_counters`.
+
+    `calls` is by SOAP method; `broken_children` are the machines there now whose parent was destroyed.
+    """
 
     bytes_received: int
     leases: tuple[LeaseCount, ...]
@@ -54,8 +56,8 @@ class Admin:
     ) -> None:
         """Let SOAP `method` (`*` for all) fail with the vSphere type `fault`, or only come late when that is empty.
 
-        `object` is part of the name of the object called, or of what the call makes. `detail` are fields of the fault by
-        their vSphere names. `times` faults (0: all) come after `skip` calls that go well; `delay` is seconds. With
+        `object` is part of the name of the object called, or of what the call makes. `detail` are fields of the fault
+        by their vSphere names. `times` faults (0: all) come after `skip` calls that go well; `delay` is seconds. With
         `in_task` the call succeeds and its task fails: methods that docs/simulator.md lists.
         """
         self._call(
@@ -120,8 +122,11 @@ class Admin:
         keep_partial: bool | None = None,
         datastore_capacity: int | None = None,
     ) -> None:
-        """Change what is given: seconds, bytes of every datastore. With `keep_partial` the half machine of a lease that was
-        aborted or timed out stays, as on stock vcsim. A lease that is open gets a new timeout with its next progress."""
+        """Change what is given: seconds, bytes of every datastore.
+
+        With `keep_partial` the half machine of a lease that was aborted or timed out stays, as on stock vcsim. A lease
+        that is open gets a new timeout with its next progress.
+        """
         given = {
             "clone_delay": clone_delay,
             "guest_delay": guest_delay,

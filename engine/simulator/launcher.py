@@ -24,7 +24,7 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A simulated ESXi host: its name is its address; `port` stands for 443; `thumbprint` is SHA-1, as sslThumbprint."""
+    """A simulated ESXi host: its name is its address, `port` stands for 443, `thumbprint` is SHA-1 with colons."""
 
     name: str
     port: int
