@@ -25,7 +25,7 @@ from engine.staging.identity import Identity, notes_with
 from engine.staging.stage import Staging, stage
 from engine.staging.templates import FOLDER, IN_PROGRESS, Template
 from engine.vsphere import tasks, vms
-from engine.vsphere.clone import CloneRequest, start_clone
+from engine.vsphere.clone import CloneRequest, declared_property, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.inventory import folders_in, networks_of
 from engine.vsphere.refs import FolderRef, NetworkRef, TaskRef, VmRef
@@ -115,10 +115,13 @@ def _stage_and_clone(trial: _Trial, scratch: Path) -> None:
     with _step(trial, "clone"):
         clone = _clone(trial, found, wanted)
     with _step(trial, "look at the clone"):
-        _report_differences(trial, vms.details(site.session, clone), wanted)
+        _report_differences(trial, found, vms.details(site.session, clone), wanted)
     with _step(trial, "verify the clone") as notes:
         make_right(site.session, clone, wanted, trial.cancel)
-        notes.append("properties, identity, network and MAC address are as asked")
+        notes.append("size, properties, identity and network are as asked")
+        secret = declared_property(vms.details(site.session, clone).properties, SECRET)
+        if secret is not None and secret.value != _VALUES[SECRET]:
+            notes.append("this vCenter does not tell a password's value")
 
 
 def _component(uid: str, path: Path, checksum: str) -> Component:
@@ -195,12 +198,16 @@ def _clone(trial: _Trial, template: Details, wanted: Wanted) -> VmRef:
     return clone
 
 
-def _report_differences(trial: _Trial, clone: Details, wanted: Wanted) -> None:
-    """What this vCenter drops from a clone's spec; a deployment repairs it, one reconfigure later."""
+def _report_differences(trial: _Trial, template: Details, clone: Details, wanted: Wanted) -> None:
+    """What this vCenter drops from a clone's spec: a deployment repairs it, but for a MAC address that two share."""
     _, differences = repair(clone, wanted)
     if differences:
         told = f"this vCenter's clone lacked {', '.join(differences)}"
         trial.report(warning("deep: clone spec", told, "nothing: every deployment repairs it with one reconfigure"))
+    shared = {nic.macAddress for nic in template.nics} & {nic.macAddress for nic in clone.nics}
+    if shared:
+        told = f"the clone has the template's MAC address {', '.join(sorted(shared))}"
+        trial.report(missing("deep: MAC address", told, "report it: clones would disturb each other's network"))
     if clone.vm.custom:
         told = "this vCenter's clone inherited the template's custom attributes"
         trial.report(warning("deep: clone attributes", told, "nothing: every deployment clears the staging status"))
