@@ -204,9 +204,10 @@ def _report_differences(trial: _Trial, template: Details, clone: Details, wanted
     if differences:
         told = f"this vCenter's clone lacked {', '.join(differences)}"
         trial.report(warning("deep: clone spec", told, "nothing: every deployment repairs it with one reconfigure"))
-    shared = {nic.macAddress for nic in template.nics} & {nic.macAddress for nic in clone.nics}
+    addresses = {nic.macAddress for nic in template.nics if nic.macAddress}
+    shared = sorted(str(nic.macAddress) for nic in clone.nics if nic.macAddress in addresses)
     if shared:
-        told = f"the clone has the template's MAC address {', '.join(sorted(shared))}"
+        told = f"the clone has the template's MAC address {', '.join(shared)}"
         trial.report(missing("deep: MAC address", told, "report it: clones would disturb each other's network"))
     if clone.vm.custom:
         told = "this vCenter's clone inherited the template's custom attributes"
