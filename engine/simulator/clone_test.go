@@ -442,3 +442,35 @@ func TestFolderIsDestroyedWithItsContents(t *testing.T) {
 		t.Fatal("the folder is still there")
 	}
 }
+
+func TestDevicesAreLabelled(t *testing.T) {
+	s := serve(t)
+	source := s.imported("app")
+	portgroup := must(s.finder.Network(ctx, "DC0_DVPG0"))
+	nic := &types.VirtualVmxnet3{}
+	nic.VirtualEthernetCard = *nicOf(s.vm(source.Reference(), "config"))
+	nic.Backing = must(portgroup.EthernetCardBackingInfo(ctx))
+	clone := must(s.cloned(source, "c1", func(spec *types.VirtualMachineCloneSpec) {
+		spec.Location.DeviceChange = []types.BaseVirtualDeviceConfigSpec{&types.VirtualDeviceConfigSpec{
+			Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: nic,
+		}}
+	}))
+	added := &types.VirtualVmxnet3{}
+	added.Backing, added.Key = nic.Backing, -1
+	if err := s.done(clone.Reconfigure(ctx, types.VirtualMachineConfigSpec{DeviceChange: []types.BaseVirtualDeviceConfigSpec{
+		&types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: added},
+	}})); err != nil {
+		t.Fatal(err)
+	}
+	var labels []string
+	for _, device := range s.vm(clone.Reference(), "config").Config.Hardware.Device {
+		switch d := device.(type) {
+		case *types.VirtualDisk:
+			labels = append(labels, d.DeviceInfo.GetDescription().Label)
+		case types.BaseVirtualEthernetCard:
+			info := d.GetVirtualEthernetCard().DeviceInfo.GetDescription()
+			labels = append(labels, info.Label, info.Summary[:len("DVSwitch")])
+		}
+	}
+	s.same(labels, []string{"Hard disk 1", "Hard disk 2", "Network adapter 1", "DVSwitch", "Network adapter 2", "DVSwitch"}, "labels")
+}

@@ -43,6 +43,7 @@ func (vc *vcenter) create(ctx *simulator.Context, o order) (*simulator.VirtualMa
 		config.InstanceUuid = uuid.NewString()
 	}
 	vc.addressNew(nil, config.DeviceChange)
+	summarizeAnew(config.DeviceChange)
 	for _, change := range config.DeviceChange {
 		spec := change.GetVirtualDeviceConfigSpec()
 		if spec.FileOperation != types.VirtualDeviceConfigSpecFileOperationCreate {
@@ -62,6 +63,7 @@ func (vc *vcenter) create(ctx *simulator.Context, o order) (*simulator.VirtualMa
 	vm := ctx.Map.Get(result.(types.ManagedObjectReference)).(*simulator.VirtualMachine)
 	ctx.WithLock(vm, func() {
 		vm.Summary.Config.Annotation = vm.Config.Annotation
+		label(vm.Config.Hardware.Device)
 		if vm.Config.VAppConfig != nil && config.VAppConfig != nil {
 			rest(vm.Config.VAppConfig.GetVmConfigInfo(), config.VAppConfig.GetVmConfigSpec())
 		}

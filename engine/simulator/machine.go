@@ -87,6 +87,7 @@ func (m *machine) reconfigure(ctx *simulator.Context, req *types.ReconfigVM_Task
 	_, fault := completed(ctx, ref)
 	ctx.WithLock(vm, func() {
 		vm.Summary.Config.Annotation = vm.Config.Annotation
+		label(vm.Config.Hardware.Device)
 		announce(ctx, vm, before)
 	})
 	m.freeRemoved(ctx, files)
