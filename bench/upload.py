@@ -86,7 +86,7 @@ def main() -> None:
     ):
         for case in CASES:
             rows.append(row(measure(simulator, Path(folder), case, given.mib, given.rounds)))
-            print("  ".join(cell.ljust(20) for cell in rows[-1]), flush=True)
+            print(f"{case.title}: {rows[-1][3]} times govc's throughput", flush=True)
     table = markdown(rows)
     print(f"\n{table}")
     if given.record:
@@ -201,12 +201,18 @@ def markdown(rows: list[list[str]]) -> str:
 def machine(mib: int, rounds: int) -> list[str]:
     """What the numbers depend on."""
     model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
-    version = subprocess.run([program("govc"), "version"], capture_output=True, text=True, check=True).stdout.strip()
     return [
         f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()}), shared by client and simulator",
-        f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, {version}",
-        f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets), {datetime.now(UTC):%Y-%m-%d}",
+        f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, govc of govmomi {govmomi()}",
+        f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets)",
+        f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.1f} before",
     ]
+
+
+def govmomi() -> str:
+    """The version that govc and the simulator are built from."""
+    text = (Path(__file__).parents[1] / "tests" / "stock" / "go.mod").read_text()
+    return next(line.split()[-1] for line in text.splitlines() if "vmware/govmomi" in line)
 
 
 METHOD = """## How
