@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-INTERRUPTED = 130
-
 
 @app.command(
     epilog=examples(
@@ -36,7 +34,7 @@ def deploy(
     as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False,
 ) -> None:
     """Deploy the VMs of a profile: cloned from staged templates, or imported directly."""
-    from cli.progress import Progress, interruptible
+    from cli.progress import INTERRUPTED, Progress, interruptible
     from engine.cancel import Cancel
     from engine.catalog.profiles import read_profile
     from engine.deploy.plan import make_plan
@@ -49,7 +47,7 @@ def deploy(
     with open_store() as store:
         password = read_password(store, wanted.password)
         with interruptible(cancel), open_site(store, wanted.endpoint) as site:
-            made = make_plan(site, wanted, password)
+            made = make_plan(site, wanted, password, cancel)
             if plan:
                 _show_plan(made, as_json)
                 made.check()

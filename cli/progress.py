@@ -4,6 +4,7 @@ The last line is redrawn at most four times a second and is the only thing redra
 keeps up.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -11,12 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from cli.output import printable, warn
 from cli.units import duration, size
 from engine.cancel import Cancel
+from engine.errors import Cancelled
 
 # The rate is the one of the last seconds, not of the whole upload.
 WINDOW = 30.0
@@ -24,7 +26,10 @@ REDRAW = 0.25
 
 
 class Progress:
-    """A watcher (engine.progress.Watcher) that writes to stderr. Safe to call from every worker."""
+    """A watcher (engine.progress.Watcher) that writes to stderr. Safe to call from every worker.
+
+    A terminal that has gone away costs its lines and nothing else.
+    """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
@@ -42,7 +47,7 @@ class Progress:
             self._steps[item] = step
             self._wipe()
             now = time.strftime("%H:%M:%S")
-            print(printable(f"{now}  {item}  {step}" + (f": {detail}" if detail else "")), file=sys.stderr, flush=True)
+            self._write(printable(f"{now}  {item}  {step}" + (f": {detail}" if detail else "")) + "\n")
             self._draw()
 
     def expects(self, _item: str, size: int) -> None:
@@ -66,16 +71,20 @@ class Progress:
         """Take the last line away."""
         with self._lock:
             self._wipe()
-            sys.stderr.flush()
 
     def _wipe(self) -> None:
         if self._terminal:
-            print("\r\x1b[K", end="", file=sys.stderr)
+            self._write("\r\x1b[K")
 
     def _draw(self) -> None:
         if self._terminal and self._done < self._expected:
             width = shutil.get_terminal_size().columns - 1
-            print("\r" + self._line()[:width] + "\x1b[K", end="", file=sys.stderr, flush=True)
+            self._write("\r" + self._line()[:width] + "\x1b[K")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def _line(self) -> str:
         (since, before), (now, done) = self._samples[0], self._samples[-1]
@@ -86,23 +95,31 @@ class Progress:
         return line
 
 
+INTERRUPTED = 130
+
+
 @contextmanager
 def interruptible(cancel: Cancel) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal ask the work to stop at its next safe point; a second Ctrl-C ends at
-    once.
+    """Ctrl-C, SIGTERM and a closed terminal ask the work to stop at its next safe point; a second Ctrl-C ends at once.
+
+    Cancelled leaves with exit code 130.
     """
 
     def ask(number: int, _frame: FrameType | None) -> None:
         if cancel.asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
+            os._exit(INTERRUPTED)  # workers may be waiting for a vCenter that does not answer
         cancel.ask()
-        if number != signal.SIGHUP:
-            warn("stopping: what is half made is being removed (once more to leave at once)")
+        with suppress(OSError, ValueError):
+            warn("stopping: uploads are taken back, clones that vCenter has begun end by themselves")
+            warn("(once more to leave at once: the next run then cleans up)")
 
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in caught}
     try:
         yield
+    except Cancelled as error:
+        error.exit_code = INTERRUPTED
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

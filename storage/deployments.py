@@ -98,6 +98,13 @@ def items(store: Store, deployment_id: int) -> list[Item]:
         return [Item(**row) for row in tx.execute(query).mappings()]
 
 
+def find_item(store: Store, item_id: int) -> Item | None:
+    """The item of that id, None when its deployment's records were removed."""
+    with store.read() as tx:
+        row = tx.execute(select(item_rows).where(item_rows.c.id == item_id)).mappings().one_or_none()
+    return Item(**row) if row is not None else None
+
+
 def update(store: Store, deployment_id: int, /, **changes: Any) -> None:
     """Change fields of a Deployment but its id. Raises NotFound, BadInput for a field that is none."""
     _update(store, deployments, Deployment, deployment_id, changes)

@@ -6,15 +6,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from engine.cancel import Cancel
+from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem, Way
 from engine.deploy.verify import Wanted, make_right
-from engine.errors import Conflict, Failed, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.errors import (
+    Cancelled,
+    Failed,
+    Gone,
+    NameTaken,
+    NotPermitted,
+    SlipwayError,
+    StagingFault,
+    Unreachable,
+    VSphereFault,
+)
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import identity, templates
+from engine.staging.holder import myself
 from engine.staging.identity import Identity
 from engine.staging.stage import Staging, import_options, stage
 from engine.staging.templates import Template
@@ -30,8 +42,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks for a VM whose name is reserved by a clone that still runs.
 RESERVED_POLL = 1.0
-# And how long to look: longer than any clone that is worth waiting for.
-RESERVED_DEADLINE = 3600.0
+# And how long to look on when no clone of the template runs any more: the name is then somebody's whom we cannot see.
+RESERVED_DEADLINE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ def make(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
     if there is not None and maker.finished(item, there):
         return Made(there.ref, Way.SKIPPED, "", "it was there already")
     if there is not None:
-        _verify(maker, item, there.ref, replace(identity.parse(there.notes) or mine, address=item.address), None)
+        _finish(maker, item, there, mine)
         return Made(there.ref, Way.SKIPPED, "", "it was begun earlier")
     if item.way is Way.DIRECT:
         return Made(_import(maker, item, mine), Way.DIRECT, "", item.why)
@@ -123,36 +135,38 @@ def _await_earlier(maker: Maker, item: PlannedItem) -> None:
     maker.watcher.began(item.name, "waiting", "for a clone started earlier")
     try:
         tasks.wait(maker.site.session, task, "finish the earlier clone of", item.name, maker.cancel)
-    except (VSphereFault, NameTaken, Gone, NotPermitted) as error:
+    except (Cancelled, Unreachable):
+        raise
+    except SlipwayError as error:
         log.info("%s: %s", item.name, error)
 
 
-def _vms_where_it_goes(maker: Maker) -> list[Vm]:
-    """The VMs of the vApp or folder that the item's VM is to be in; names are unique there."""
-    if maker.vapp is not None:
-        return vms.vms_in_vapp(maker.site.session, maker.vapp)
-    return vms.vms_in_folder(maker.site.session, maker.site.target.folder)
-
-
 def _ours(maker: Maker, item: PlannedItem) -> Vm | None:
-    """The VM of that name if it is ours and whole; a half-imported one of ours is removed.
+    """The VM of that name if it is ours and whole; a half-imported one that nobody works on is removed.
 
-    Raises NameTaken for somebody else's, Conflict while an import of ours still runs on it.
+    Raises NameTaken for somebody else's, Conflict while the import of ours is under way.
     """
-    found = next((vm for vm in _vms_where_it_goes(maker) if vm.name == item.name), None)
+    found = vms_around(maker.site, maker.vapp).get(item.name.casefold())
     if found is None:
         return None
-    made = identity.parse(found.notes)
-    if made is None or made.store != maker.site.store.id or made.component != item.component.uid:
-        why = "a VM of that name is there and is not ours"
-        raise NameTaken("cannot deploy", on=item.name, why=why, fix="choose another name or remove it")
-    if not made.importing:
+    if not is_ours(maker.site, found, item.name, item.component):
+        raise not_ours(found)
+    if not is_half_made(found):
         return found
-    if tasks.still_running(maker.site.session, found.ref):
-        why = "an earlier import of it is still under way"
-        raise Conflict("cannot deploy", on=item.name, why=why, fix="try again when it has ended")
+    check_abandoned(found)
     vms.destroy(maker.site.session, found.ref, found.name)
     return None
+
+
+def _finish(maker: Maker, item: PlannedItem, there: Vm, mine: Identity) -> None:
+    """Bring a VM that an interrupted deployment made to what is wanted now."""
+    made = replace(identity.parse(there.notes) or mine, address=item.address)
+    try:
+        source = maker.site.session.managed(VmRef, made.template) if made.template else None
+        template = vms.details(maker.site.session, source) if source is not None else None
+    except Gone:
+        template = None
+    _verify(maker, item, there.ref, made, template)
 
 
 def _clone(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
@@ -167,7 +181,9 @@ def _clone(maker: Maker, item: PlannedItem, mine: Identity) -> Made:
         except Gone as error:
             raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
     found = identity.parse(vms.look(maker.site.session, ref).notes)
-    _verify(maker, item, ref, found if found and found.store == made.store else made, template)
+    _verify(
+        maker, item, ref, found if found and found.item is not None and found.store == made.store else made, template
+    )
     return Made(ref, Way.STAGED, item.component.uid, "")
 
 
@@ -190,7 +206,7 @@ def _clone_of(maker: Maker, item: PlannedItem, mine: Identity) -> tuple[VmRef, I
     made = replace(mine, template=template.vm.moid)
     request = CloneRequest(
         name=item.name,
-        annotation=identity.notes_with(template.vm.notes, made),
+        annotation=identity.notes_with(item.annotation or template.vm.notes, made),
         backings=_backings(maker, item, len(template.nics)),
         properties=item.properties,
         cpus=item.entry.vcpu,
@@ -208,6 +224,8 @@ def _clone_of(maker: Maker, item: PlannedItem, mine: Identity) -> tuple[VmRef, I
             found = _ours(maker, item)
             if found is not None:
                 return found.ref, made, template
+            if tasks.still_running(site.session, template.vm.ref):
+                deadline = time.monotonic() + RESERVED_DEADLINE
             if time.monotonic() > deadline:
                 raise
             maker.watcher.began(item.name, "waiting", "the name is reserved by a clone that still runs")
@@ -244,7 +262,9 @@ def _import(maker: Maker, item: PlannedItem, mine: Identity) -> VmRef:
     request = ImportRequest(
         name=item.name,
         package=package,
-        annotation=identity.notes_with(package.descriptor.annotation, replace(mine, importing=True)),
+        annotation=identity.notes_with(
+            item.annotation or package.descriptor.annotation, replace(mine, importing=asdict(myself()))
+        ),
         networks={
             network.name: item.networks.get(network.name, item.network) for network in package.descriptor.networks
         },
@@ -282,6 +302,7 @@ def _verify(maker: Maker, item: PlannedItem, ref: VmRef, mine: Identity, templat
         cpus=item.entry.vcpu,
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
         not_uuid=template.vm.instance_uuid if template else "",
+        not_macs=frozenset(nic.macAddress for nic in template.nics if nic.macAddress) if template else frozenset(),
     )
     make_right(session, ref, wanted, maker.cancel)
     # A clone may inherit its template's custom values ([VC]), and must not look staged.

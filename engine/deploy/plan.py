@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from engine.cancel import Cancel
 from engine.catalog.profiles import Entry, Profile
-from engine.catalog.rendering import render_properties
+from engine.catalog.rendering import render_annotation, render_properties
 from engine.catalog.supply import obstacle
+from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.values import declared, given, problem_with
 from engine.deploy.variables import variables_for
-from engine.errors import BadInput, BadPackage, Conflict, NameTaken, NoSpace, NotFound, PlanRefused, SlipwayError
+from engine.errors import BadInput, BadPackage, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError
 from engine.ova.package import Package
 from engine.site import Site
-from engine.staging import identity, templates
+from engine.staging import templates
 from engine.staging.templates import Template
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
@@ -52,6 +54,7 @@ class PlannedItem:
     properties: dict[str, str] = field(repr=False)
     network: NetworkRef
     networks: dict[str, NetworkRef]
+    annotation: str = ""
     there: Vm | None = None
 
 
@@ -104,16 +107,17 @@ class Plan:
         raise PlanRefused(self.profile.name, self.problems)
 
 
-def make_plan(site: Site, profile: Profile, password: str) -> Plan:
+def make_plan(site: Site, profile: Profile, password: str, cancel: Cancel) -> Plan:
     """Look at everything the profile needs. Problems are collected, never raised; vCenter's own failures are raised."""
-    return _Planner(site, profile, password).plan()
+    return _Planner(site, profile, password, cancel).plan()
 
 
 class _Planner:
     """What the items of one plan share: packages opened once, templates and networks looked up once, the problems."""
 
-    def __init__(self, site: Site, profile: Profile, password: str) -> None:
+    def __init__(self, site: Site, profile: Profile, password: str, cancel: Cancel) -> None:
         self.site = site
+        self.cancel = cancel
         self.profile = profile
         self.password = password
         self.problems: list[SlipwayError] = []
@@ -158,6 +162,7 @@ class _Planner:
 
     def _item(self, entry: Entry, taken: dict[str, Vm]) -> PlannedItem | None:
         """The planned item, or None with the reasons among the problems."""
+        self.cancel.check()
         before = len(self.problems)
         name = entry.vm_name(self.profile.domain)
         component = self._component(entry.component_uid)
@@ -165,26 +170,20 @@ class _Planner:
         networks = {ovf_name: self._network(portgroup) for ovf_name, portgroup in entry.networks.items()}
         if component is None:
             return None
-        there = taken.get(name)
-        if there and not self._is_ours(there, component):
-            self.problems.append(
-                NameTaken(
-                    "cannot deploy",
-                    on=name,
-                    why="a VM of that name is there and is not ours",
-                    fix="choose another name or remove it",
-                )
-            )
+        there = taken.get(name.casefold())
+        if there and not is_ours(self.site, there, name, component):
+            self.problems.append(not_ours(there))
         template = self._template(component)
         package = self._package(component)
         way, why = self._way(component, template)
         why_not = obstacle(component)
         if why_not and not (way is Way.STAGED and template and template.usable):
             self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
-        properties = self._properties(entry, component, package, template)
+        properties, annotation = self._rendered(entry, component)
+        properties = self._checked(name, properties, package, template)
         self._check_networks(entry, component, package)
         self._check_disks(entry, component, package)
-        if len(self.problems) > before or default is None:
+        if len(self.problems) > before or default is None or (package is None and way is Way.DIRECT):
             return None
         return PlannedItem(
             entry=entry,
@@ -192,11 +191,12 @@ class _Planner:
             address=str(self.profile.address(entry)),
             component=component,
             package=package,
-            way=Way.SKIPPED if there and not _half_made(there) else way,
-            why="it is there already" if there and not _half_made(there) else why,
+            way=Way.SKIPPED if there and not is_half_made(there) else way,
+            why="it is there already" if there and not is_half_made(there) else why,
             properties=properties,
             network=default,
             networks={ovf_name: network for ovf_name, network in networks.items() if network},
+            annotation=annotation,
             there=there,
         )
 
@@ -228,7 +228,7 @@ class _Planner:
     def _package(self, component: Component) -> Package | None:
         if component.uid not in self.packages:
             self.packages[component.uid] = None
-            if component.ova_path:
+            if component.ova_path and not obstacle(component):
                 try:
                     self.packages[component.uid] = importable_package(component)
                 except BadPackage as error:
@@ -260,17 +260,20 @@ class _Planner:
                 self.problems.append(error)
         return self.networks[name]
 
-    def _properties(
-        self, entry: Entry, component: Component, package: Package | None, template: Template | None
-    ) -> dict[str, str]:
-        """The rendered values, those of the OVF's own properties checked against their types."""
+    def _rendered(self, entry: Entry, component: Component) -> tuple[dict[str, str], str]:
+        """The component's property values and its annotation, rendered for this VM."""
         try:
             variables = variables_for(self.site.store, self.profile, self.portgroup, entry, component, self.password)
             values = render_properties(component, variables, entry.properties)
+            return values, render_annotation(component, variables)
         except BadInput as error:
             self.problems.append(error)
-            return {}
-        name = entry.vm_name(self.profile.domain)
+            return {}, ""
+
+    def _checked(
+        self, name: str, values: dict[str, str], package: Package | None, template: Template | None
+    ) -> dict[str, str]:
+        """The values by the OVF's whole keys, checked against their types."""
         if package is None:
             if template and template.ref:
                 self._check_against_template(name, values, template.ref)
@@ -293,6 +296,9 @@ class _Planner:
                 self.problems.append(
                     BadInput("unknown property", on=f"{name}: {key}", why=f"{package.name} declares {known}")
                 )
+            elif not prop.user_configurable:
+                why = f"{package.name} does not let it be configured"
+                self.problems.append(BadInput("cannot set the property", on=f"{name}: {key}", why=why))
             elif wrong := problem_with(prop, value):
                 self.problems.append(
                     BadInput("cannot set the property", on=f"{name}: {key}", why=f"{wrong} ({prop.type})")
@@ -349,17 +355,9 @@ class _Planner:
             )
 
     def _vms_there(self) -> dict[str, Vm]:
-        """VMs by name where the profile's VMs will be: in its vApp, else in the endpoint's folder."""
-        if not self.profile.vapp:
-            found = vms.vms_in_folder(self.site.session, self.site.target.folder)
-        else:
-            vapp = find_vapp(self.site.session, self.site.target, self.profile.vapp)
-            found = vms.vms_in_vapp(self.site.session, vapp) if vapp else []
-        return {vm.name: vm for vm in found}
-
-    def _is_ours(self, vm: Vm, component: Component) -> bool:
-        made = identity.parse(vm.notes)
-        return made is not None and made.store == self.site.store.id and made.component == component.uid
+        """The VMs whose names the profile's must not have."""
+        vapp = find_vapp(self.site.session, self.site.target, self.profile.vapp) if self.profile.vapp else None
+        return vms_around(self.site, vapp)
 
     def _space(self, item: PlannedItem) -> int:
         """Bytes that the item's disks take: populated size for thin ones, capacity otherwise, the archive's size
@@ -371,8 +369,3 @@ class _Planner:
         if (item.component.spec.get("DiskProvisioning") or "thin") != "thin":
             return sum(disk.capacity_bytes for disk in disks)
         return max(sum(disk.populated_bytes or 0 for disk in disks), upload_bytes(item.package))
-
-
-def _half_made(vm: Vm) -> bool:
-    made = identity.parse(vm.notes)
-    return made is not None and made.importing

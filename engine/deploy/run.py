@@ -7,10 +7,11 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.cancel import Cancel
+from engine.catalog.profiles import Profile
 from engine.deploy.make import Made, Maker, StagedOnce, make
 from engine.deploy.plan import Plan, PlannedItem
 from engine.errors import Cancelled, SlipwayError
@@ -91,7 +92,7 @@ def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Can
         store,
         plan.profile.name,
         site.endpoint.id,
-        json.dumps(plan.profile.as_dict()),
+        _without_properties(plan.profile),
         [(item.name, item.component.uid) for item in planned],
     )
     counting = _Counting(watcher)
@@ -203,6 +204,12 @@ class _Run:
         """Whether an earlier deployment made this VM to the end: then it is its users', and left as it is."""
         row = self._earlier_item(item)
         return row is not None and row.vm == vm.moid and row.state == "succeeded"
+
+
+def _without_properties(profile: Profile) -> str:
+    """The profile as JSON, for the records. An entry's own property values may be secrets and are left out."""
+    steps = tuple(tuple(replace(entry, properties={}) for entry in step) for step in profile.steps)
+    return json.dumps(replace(profile, steps=steps).as_dict())
 
 
 def _succeeded(item: PlannedItem, made: Made, vm: str, started: float) -> ItemResult:

@@ -42,23 +42,22 @@ def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def problem_with(prop: Property, value: str) -> str:
-    """What is wrong with the value, "" when nothing is. A secret value is not repeated."""
-    shown = "the value" if prop.password or prop.type.startswith("password") else repr(value)
+    """What is wrong with the value, "" when nothing is. The value is not repeated: any may be a secret."""
     bounds = _BOUNDS.match(prop.type)
     base = bounds[1] if bounds else prop.type
     if base in _INTEGERS:
-        return _outside(shown, value, int, *_INTEGERS[base], bounds)
+        return _outside(value, int, *_INTEGERS[base], bounds)
     if base in ("real", "real32", "real64"):
-        return _outside(shown, value, float, float("-inf"), float("inf"), bounds)
+        return _outside(value, float, float("-inf"), float("inf"), bounds)
     if base == "boolean":
-        return "" if value.lower() in ("true", "false") else f"{shown} is neither True nor False"
+        return "" if value.lower() in ("true", "false") else "the value is neither True nor False"
     if base == "ip":
-        return _not_an_address(shown, value)
-    return _length(prop, shown, value, bounds)
+        return _not_an_address(value)
+    return _length(prop, value, bounds)
 
 
 def _outside(
-    shown: str, value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None
+    value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None
 ) -> str:
     if bounds:
         least = float(bounds[2]) if bounds[2] else least
@@ -66,27 +65,27 @@ def _outside(
     try:
         found = number(value)
     except ValueError:
-        return f"{shown} is not a number"
-    return "" if least <= found <= most else f"{shown} is not between {least:g} and {most:g}"
+        return "the value is not a number"
+    return "" if least <= found <= most else f"the value is not between {least:g} and {most:g}"
 
 
-def _not_an_address(shown: str, value: str) -> str:
+def _not_an_address(value: str) -> str:
     try:
         ip_address(value)
     except ValueError:
-        return f"{shown} is not an IP address"
+        return "the value is not an IP address"
     return ""
 
 
-def _length(prop: Property, shown: str, value: str, bounds: re.Match[str] | None) -> str:
+def _length(prop: Property, value: str, bounds: re.Match[str] | None) -> str:
     limits = {name: int(size) for name, size in _QUALIFIER.findall(prop.qualifiers)}
     least = int(bounds[2]) if bounds and bounds[2] else limits.get("MinLen", 0)
     most = int(bounds[3]) if bounds and bounds[3] else limits.get("MaxLen", 65535)
     if not least <= len(value) <= most:
-        return f"{shown} has {len(value)} characters, {least} to {most} are allowed"
+        return f"the value has {len(value)} characters, {least} to {most} are allowed"
     allowed = _VALUE_MAP.search(prop.qualifiers)
     if allowed:
         choices = re.findall(r'"([^"]*)"', allowed[1])
         if choices and value not in choices:
-            return f"{shown} is none of {', '.join(choices)}"
+            return f"the value is none of {', '.join(choices)}"
     return ""

@@ -25,7 +25,8 @@ class Wanted:
     """What a VM must be. `declared`: the properties that its template or OVF declares; `backings`: one per adapter,
     the last ones added.
 
-    `disks_gib`: Hard disk 2, 3, ..; None for cpus and memory keeps what is there.
+    `disks_gib`: Hard disk 2, 3, ..; None for `cpus` and `memory_mb` keeps what is there. `not_uuid`, `not_macs`: what
+    only the template may have.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Wanted:
     cpus: int | None
     memory_mb: int | None
     not_uuid: str = ""
+    not_macs: frozenset[str] = frozenset()
 
 
 def make_right(session: Session, ref: VmRef, wanted: Wanted, cancel: Cancel) -> None:
@@ -102,7 +104,7 @@ def _nic_changes(machine: Details, wanted: Wanted) -> list[Any]:
     changes = [
         connected_to(nic, backing)
         for nic, backing in zip(nics, wanted.backings, strict=False)
-        if not same_backing(nic.backing, backing)
+        if not same_backing(nic.backing, backing) or nic.macAddress in wanted.not_macs
     ]
     if nics:
         changes += [

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from engine.cancel import Cancel
 from engine.errors import Conflict, NotFound
-from engine.staging.holder import Holder, is_here, is_running, myself, rebooted
+from engine.staging.holder import Holder, is_gone, is_here, myself, rebooted
 from storage import audit, claims
 from storage.claims import ClaimRow, claim_name
 from storage.store import Store, next_token
@@ -114,6 +114,17 @@ def wait_for_change(store: Store, endpoint_id: int, uid: str, cancel: Cancel) ->
         cancel.pause(POLL)
 
 
+def waiting_for(store: Store, endpoint_id: int, uid: str) -> str:
+    """Whom a waiter waits for, in words; a foreign claim says how it is cleared, nobody else will."""
+    row = claims.read(store, claim_name(endpoint_id, uid))
+    if row is None:
+        return "its claim changes hands"
+    found = understood(row)
+    if found.verdict is Verdict.FOREIGN:
+        return f"a claim {found.evidence}; if nobody is at work: slipway lock clear {found.name}"
+    return found.evidence
+
+
 def standing(store: Store) -> list[Standing]:
     """Every claim, by name."""
     return [understood(row) for row in claims.listing(store)]
@@ -167,9 +178,9 @@ def judged(holder: Holder) -> tuple[Verdict, str]:
     """The verdict on a holder, and the evidence for it in words. A holder of which nothing is known counts as live."""
     who = f"pid {holder.pid} of {holder.owner} on {holder.host}"
     if is_here(holder):
-        if is_running(holder):
-            return Verdict.LIVE, f"{who} is running"
-        return Verdict.PROCESS_GONE, f"{who} is not running any more"
+        if is_gone(holder):
+            return Verdict.PROCESS_GONE, f"{who} is not running any more"
+        return Verdict.LIVE, f"{who} is running"
     if rebooted(holder):
         return Verdict.HOST_REBOOTED, f"{holder.host} has started again since {who} ran"
     return Verdict.LIVE, f"{who} cannot be seen from here"

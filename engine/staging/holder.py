@@ -1,6 +1,7 @@
 """Who holds a claim: a process on a host, told so that another process can tell whether it still runs."""
 
 import getpass
+import hashlib
 import os
 import socket
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One process. `boot_id` and `pid_ns` are the kernel's; `started` is in clock ticks after boot (proc(5), stat
-    field 22).
+    """One process. `machine` stands for its machine (a hash of machine-id(5), which is not to be shown), `boot_id` and
+    `pid_ns` are the kernel's; `started` is in clock ticks after boot (proc(5), stat field 22). "" is unknown.
     """
 
     owner: str
     host: str
+    machine: str
     boot_id: str
     pid_ns: str
     pid: int
@@ -26,11 +28,11 @@ class Holder:
 def myself() -> Holder:
     """This process."""
     pid = os.getpid()
-    return Holder(_user(), socket.gethostname(), _boot_id(), _pid_namespace(), pid, process_start(pid) or 0)
+    return Holder(_user(), socket.gethostname(), _machine(), _boot_id(), _pid_namespace(), pid, process_start(pid) or 0)
 
 
 def process_start(pid: int) -> int | None:
-    """When the process started, None when no such process runs; a zombie does not run."""
+    """When the process started, None when this process may not see it or it does not run; a zombie does not run."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -44,15 +46,36 @@ def is_here(holder: Holder) -> bool:
     return bool(holder.boot_id) and (holder.boot_id, holder.pid_ns) == (me.boot_id, me.pid_ns)
 
 
-def is_running(holder: Holder) -> bool:
-    """Whether the holder's own process runs, not another one with its pid. Only for a holder that is here."""
-    return process_start(holder.pid) == holder.started
+def is_gone(holder: Holder) -> bool:
+    """Whether the holder's process provably runs no more: no such pid, or another process has it. For one that is here.
+
+    A process that this one may not look at (proc mounted with hidepid) is not provably gone.
+    """
+    started = process_start(holder.pid)
+    if started is not None:
+        return started != holder.started
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return Path(f"/proc/{holder.pid}/stat").exists()  # seen, and a zombie
 
 
 def rebooted(holder: Holder) -> bool:
-    """Whether this host has started again since the holder ran on it."""
+    """Whether this machine has started again since the holder ran on it."""
     me = myself()
-    return holder.host == me.host and bool(holder.boot_id) and bool(me.boot_id) and holder.boot_id != me.boot_id
+    if not holder.machine or holder.machine != me.machine:
+        return False
+    return bool(holder.boot_id) and me.boot_id not in ("", holder.boot_id)
+
+
+def _machine() -> str:
+    try:
+        return hashlib.sha256(Path("/etc/machine-id").read_bytes().strip()).hexdigest()[:12]
+    except OSError:
+        return ""
 
 
 def _user() -> str:

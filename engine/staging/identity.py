@@ -6,6 +6,7 @@ The text before it is the OVF's or the operator's and is kept.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 MARK = "slipway:"
 
@@ -15,8 +16,9 @@ class Identity:
     """Who made a VM or template. `store` is the maker's 6 hex digits; `created` UTC, ISO 8601 with Z; `digest` the
     component's checksum.
 
-    `template` is the MoRef value of what a clone came from; `importing` stands while the disks are on their way;
-    `shape` is a template's hardware as staged: a difference later means that somebody edited it.
+    `deployment` and `item` are ids of that store, None on a template. `template` is the MoRef value of what a clone
+    came from. `importing` is the process that sends the disks, while they are on their way. `shape` is a template's
+    hardware as staged: a difference later means that somebody edited it.
     """
 
     store: str
@@ -27,30 +29,36 @@ class Identity:
     item: int | None = None
     address: str = ""
     template: str = ""
-    importing: bool = False
+    importing: Mapping[str, object] = field(default_factory=dict)
     shape: Mapping[str, object] = field(default_factory=dict)
 
 
-_ABSENT: dict[str, object] = {
+_OPTIONAL: dict[str, object] = {
     "deployment": None,
     "item": None,
     "address": "",
     "template": "",
-    "importing": False,
+    "importing": {},
     "shape": {},
 }
+_TEXTS = ("store", "component", "digest", "created", "address", "template")
 
 
 def parse(notes: str) -> Identity | None:
-    """The identity in a VM's notes, None when there is none or it is not whole."""
+    """The identity in a VM's notes, None when there is none or it is not whole. Notes may say anything."""
     lines = notes.rstrip().splitlines()
     if not lines or not lines[-1].startswith(MARK):
         return None
     try:
         values = json.loads(lines[-1][len(MARK) :])
-        return Identity(**{name: value for name, value in values.items() if name in Identity.__dataclass_fields__})
-    except (ValueError, TypeError, AttributeError):
+        made = Identity(**{name: value for name, value in values.items() if name in Identity.__dataclass_fields__})
+        datetime.fromisoformat(made.created)
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+    texts = all(isinstance(getattr(made, name), str) for name in _TEXTS)
+    numbers = all(isinstance(one, int | None) for one in (made.deployment, made.item))
+    mappings = isinstance(made.importing, dict) and isinstance(made.shape, dict)
+    return made if texts and numbers and mappings else None
 
 
 def text_of(notes: str) -> str:
@@ -63,7 +71,7 @@ def text_of(notes: str) -> str:
 
 def notes_with(notes: str, identity: Identity) -> str:
     """The notes with this identity as their last line, instead of any older one."""
-    values = {name: value for name, value in asdict(identity).items() if value != _ABSENT.get(name, ...)}
+    values = {name: value for name, value in asdict(identity).items() if value != _OPTIONAL.get(name, ...)}
     line = MARK + json.dumps(values, separators=(",", ":"), sort_keys=True)
     text = text_of(notes)
     return f"{text}\n{line}" if text else line

@@ -4,9 +4,10 @@ rule 2).
 
 from engine.errors import Conflict, NotFound
 from engine.site import Site
-from engine.staging import claims, templates
-from engine.staging.templates import Template
+from engine.staging import claims, identity, templates
+from engine.staging.templates import State, Template, component_uid
 from engine.vsphere import tasks, vms
+from engine.vsphere.vms import Vm
 from storage import audit
 
 
@@ -15,7 +16,8 @@ def remove(site: Site, uid: str) -> Template:
 
     Raises NotFound, or Conflict when it is claimed, busy, powered on, or has linked clones.
     """
-    claim = claims.take(site.store, site.endpoint.id, uid, f"remove {uid} from {site.endpoint.name}")
+    claimed = component_uid(uid)
+    claim = claims.take(site.store, site.endpoint.id, claimed, f"remove {uid} from {site.endpoint.name}")
     if claim is None:
         raise Conflict("cannot remove", on=uid, why="somebody holds its claim", fix="see: slipway lock list")
     with claims.held(site.store, claim):
@@ -23,6 +25,7 @@ def remove(site: Site, uid: str) -> Template:
         if template.ref is None:
             raise NotFound("no template", on=template.path, why=template.why, fix="see: slipway template list")
         machine = vms.details(site.session, template.ref)
+        _check_ours(site, template, machine.vm)
         linked = templates.linked_children(site, machine)
         if linked:
             raise Conflict(
@@ -40,6 +43,18 @@ def remove(site: Site, uid: str) -> Template:
                 "cannot remove", on=template.path, why="a task is running on it", fix="try again when it is done"
             )
         claims.check(site.store, claim)
+        if (now := vms.look(site.session, template.ref)).name != uid or now.notes != machine.vm.notes:
+            raise Conflict("cannot remove", on=template.path, why="it changed meanwhile", fix="look again")
         vms.destroy(site.session, template.ref, uid)
     audit.record(site.store, "template removed", f"{site.endpoint.name}/{uid}", template.state)
     return template
+
+
+def _check_ours(site: Site, template: Template, vm: Vm) -> None:
+    """Raise Conflict for a VM that is no staged template, and for what another store is staging."""
+    made = identity.parse(vm.notes)
+    if template.uid != component_uid(template.uid):
+        if made is None or made.store != site.store.id:
+            raise Conflict("cannot remove", on=template.path, why="it is another Slipway's work", fix="remove it there")
+    elif made is None and template.state is not State.UNVERIFIED:
+        raise Conflict("cannot remove", on=template.path, why=template.why, fix="it is not ours: remove it in vCenter")

@@ -16,16 +16,15 @@ from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, Sli
 from engine.ova.package import Package
 from engine.progress import Watcher
 from engine.site import Site
-from engine.staging import claims, identity, templates
+from engine.staging import claims, identity, leftovers, templates
 from engine.staging.claims import Claim
 from engine.staging.identity import Identity
 from engine.staging.templates import FOLDER, IN_PROGRESS, RETIRED, State, Template
-from engine.vsphere import tasks, vms
+from engine.vsphere import vms
 from engine.vsphere.attributes import STAGED, make_status_key, set_status
 from engine.vsphere.inventory import make_folder
 from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_package, upload_bytes
-from engine.vsphere.properties import read
-from engine.vsphere.refs import FolderRef, NetworkRef, VmRef, moid
+from engine.vsphere.refs import FolderRef, NetworkRef, moid
 from engine.vsphere.vms import Change, Details, Vm
 from storage import audit
 from storage.components import Component, Kind
@@ -98,7 +97,7 @@ def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
             )
         claim = claims.take(site.store, site.endpoint.id, uid, f"stage {uid} on {site.endpoint.name}")
         if claim is None:
-            watcher.began(uid, "waiting", "somebody else is staging it")
+            watcher.began(uid, "waiting", claims.waiting_for(site.store, site.endpoint.id, uid))
             claims.wait_for_change(site.store, site.endpoint.id, uid, cancel)
             continue
         with claims.held(site.store, claim):
@@ -113,10 +112,12 @@ def _stage_claimed(site: Site, staging: Staging, claim: Claim, watcher: Watcher,
     with _staging_step("prepare the folder for", uid):
         folder = make_folder(site.session, site.target.folder, FOLDER)
         key = make_status_key(site.session)
-        whole = _settle_leftovers(site, staging, folder, key)
+        whole = leftovers.settle(site, staging.component, folder, key, claim)
     if whole is None:
         whole = _import(site, staging, folder, key, claim, watcher, cancel)
-    committed = _commit(site, staging, whole, claim, watcher)
+    committed = _commit(site, staging, whole, claim)
+    leftovers.settle_retired(site, uid, folder, claim)
+    watcher.began(uid, "staged", committed.path)
     audit.record(site.store, "template staged", f"{site.endpoint.name}/{uid}", f"from {staging.package.path}")
     return committed
 
@@ -130,51 +131,10 @@ def _staging_step(what: str, uid: str) -> Iterator[None]:
         raise StagingFault(f"cannot {what}", on=uid, why=str(error)) from error
 
 
-def _settle_leftovers(site: Site, staging: Staging, folder: FolderRef, key: int) -> Vm | None:
-    """Leftovers of our own store: a whole one is returned, to be renamed and never uploaded again; the others are
-    removed.
-
-    Another store's leftover is somebody's work and stays.
-    """
-    uid = staging.component.uid
-    whole: Vm | None = None
-    for vm in vms.vms_in_folder(site.session, folder):
-        if not vm.name.startswith(f"{uid}{IN_PROGRESS}{site.store.id}-"):
-            continue
-        ours = identity.parse(vm.notes)
-        finished = (
-            vm.template
-            and vm.custom.get(key) == STAGED
-            and ours is not None
-            and ours.digest == staging.component.checksum
-        )
-        if finished and whole is None:
-            whole = vm
-        elif tasks.still_running(site.session, vm.ref):
-            log.info("%s has a task running: left for later", vm.name)
-        else:
-            vms.destroy(site.session, vm.ref, vm.name)
-            audit.record(site.store, "leftover removed", f"{site.endpoint.name}/{vm.name}")
-    _settle_retired(site, uid, folder)
-    return whole
-
-
-def _settle_retired(site: Site, uid: str, folder: FolderRef) -> None:
-    """Remove replaced templates that nothing stands on any more."""
-    for vm in vms.vms_in_folder(site.session, folder):
-        if vm.name.startswith(f"{uid}{RETIRED}{site.store.id}-") and vm.connected:
-            machine = vms.details(site.session, vm.ref)
-            if not tasks.still_running(site.session, vm.ref) and not templates.linked_children(site, machine):
-                vms.destroy(site.session, vm.ref, vm.name)
-                audit.record(site.store, "retired template removed", f"{site.endpoint.name}/{vm.name}")
-
-
 def _import(
     site: Site, staging: Staging, folder: FolderRef, key: int, claim: Claim, watcher: Watcher, cancel: Cancel
 ) -> Vm:
-    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays when this
-    raises.
-    """
+    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays if it raises."""
     component, package = staging.component, staging.package
     name = f"{component.uid}{IN_PROGRESS}{site.store.id}-{claim.token}"
     made = Identity(store=site.store.id, component=component.uid, digest=component.checksum, created=_now(site))
@@ -198,6 +158,7 @@ def _import(
         cancel,
         lambda count: watcher.sent(component.uid, count),
     )
+    half = vms.look(site.session, ref)
     try:
         with _staging_step("mark as staged", component.uid):
             claims.check(site.store, claim)
@@ -207,7 +168,7 @@ def _import(
             set_status(site.session, ref, name, key, STAGED)
             return vms.look(site.session, ref)
     except BaseException:
-        _remove_own(site, ref, name)
+        leftovers.remove(site, half, claim)
         raise
 
 
@@ -218,8 +179,11 @@ def _give_identity(site: Site, machine: Details, made: Identity, cancel: Cancel)
     vms.reconfigure(site.session, machine.vm.ref, machine.vm.name, notes, cancel)
 
 
-def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watcher) -> Template:
-    """Rename to the uid. Who loses the name verifies the winner, uses it, and removes its own."""
+def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim) -> Template:
+    """Rename to the uid. Who loses the name verifies the winner, uses it, and removes its own.
+
+    When anything else fails, the whole template stays under its temporary name: the next holder only renames it.
+    """
     uid = staging.component.uid
     try:
         with _staging_step("rename to", uid):
@@ -228,14 +192,15 @@ def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watc
             vms.rename(site.session, whole.ref, whole.name, uid)
     except SlipwayError as error:
         winner = templates.look(site, uid, staging.component, staging.package)
-        if winner.usable and winner.ref is not None and moid(winner.ref) == whole.moid:
-            return winner
-        _remove_own(site, whole.ref, whole.name)
-        if winner.usable and not isinstance(error, Conflict):
-            return winner
-        raise
+        if not winner.usable or winner.ref is None:
+            raise
+        if moid(winner.ref) != whole.moid:
+            log.info("%s: %s; the winner is used", uid, error)
+            leftovers.remove(site, whole, claim)
+        return winner
     template = templates.look(site, uid, staging.component, staging.package)
-    watcher.began(uid, "staged", template.path)
+    if not template.usable:
+        raise StagingFault("cannot use what was staged as", on=uid, why=f"it is {template.state}: {template.why}")
     return template
 
 
@@ -247,15 +212,6 @@ def _retire_outdated(site: Site, staging: Staging, claim: Claim) -> None:
         return
     vms.rename(site.session, old.ref, uid, f"{uid}{RETIRED}{site.store.id}-{claim.token}")
     audit.record(site.store, "template retired", f"{site.endpoint.name}/{uid}", old.why)
-
-
-def _remove_own(site: Site, ref: VmRef, name: str) -> None:
-    """Remove what this staging made; what vCenter will not destroy now is removed by the next staging."""
-    try:
-        read(site.session, ref, "name")
-        vms.destroy(site.session, ref, name)
-    except SlipwayError as error:
-        log.warning("left behind: %s", error)
 
 
 def _now(site: Site) -> str:

@@ -20,7 +20,7 @@ from engine.vsphere.attributes import STAGED, STAGING_STATUS, status_key
 from engine.vsphere.inventory import child_folder
 from engine.vsphere.ovf_import import importable_package
 from engine.vsphere.refs import FolderRef, VmRef
-from engine.vsphere.vms import Details, details, details_of, notes_below, vms_in_folder
+from engine.vsphere.vms import Details, Vm, details, details_of, disks_below, notes_below, vms_in_folder
 from storage import components
 from storage.components import Component
 
@@ -77,6 +77,11 @@ def shape_of(machine: Details) -> dict[str, object]:
     }
 
 
+def component_uid(name: str) -> str:
+    """The uid that a template or leftover of this name belongs to: whose claim guards it."""
+    return name.partition(IN_PROGRESS)[0].partition(RETIRED)[0]
+
+
 def staging_folder(site: Site) -> FolderRef | None:
     """The endpoint's `components-staging`, None while there is none."""
     return child_folder(site.session, site.target.folder, FOLDER)
@@ -92,14 +97,18 @@ def look(site: Site, uid: str, component: Component | None, package: Package | N
     be.
     """
     folder = staging_folder(site)
-    found = next((vm for vm in vms_in_folder(site.session, folder) if vm.name == uid), None) if folder else None
-    if found is None:
+    # Some back ends of vCenter do not tell names apart by case (vSphere sheet).
+    found = [vm for vm in vms_in_folder(site.session, folder) if vm.name.casefold() == uid.casefold()] if folder else []
+    if not found:
         return _not_there(site, uid)
     try:
-        machine = details(site.session, found.ref)
+        machine = details(site.session, found[0].ref)
     except Gone:
         return _not_there(site, uid)
-    return judged(site, machine, status_key(site.session), component, package)
+    template = judged(site, machine, status_key(site.session), component, package)
+    if template.uid != uid:
+        return replace(template, state=State.FOREIGN, why=f"{template.uid} is in the way: vCenter may not tell case")
+    return template
 
 
 def _not_there(site: Site, uid: str) -> Template:
@@ -191,17 +200,23 @@ def listing(site: Site, known: Iterable[Component]) -> list[Template]:
         for machine in details_of(site.session, vms_in_folder(site.session, folder)):
             name = machine.vm.name
             template = judged(site, machine, key, by_uid.get(name), None)
-            uid = name.partition(IN_PROGRESS)[0]
-            if uid != name:
-                at_work = uid in claimed
-                why = "being staged" if at_work else "left behind by a staging that failed"
-                template = replace(template, state=State.STAGING if at_work else State.FAILED, why=why)
+            if IN_PROGRESS in name:
+                template = _in_progress(site, template, machine.vm, component_uid(name) in claimed)
             elif RETIRED in name:
                 template = replace(template, state=State.OUTDATED, why="replaced by a newer one, kept for its clones")
             found.append(replace(template, children=len(born.get(machine.vm.moid, ()))))
-    there = {template.uid.partition(IN_PROGRESS)[0] for template in found}
+    there = {component_uid(template.uid) for template in found}
     found += [_not_there(site, uid) for uid in claimed - there]
     return sorted(found, key=lambda template: template.uid)
+
+
+def _in_progress(site: Site, template: Template, vm: Vm, claimed: bool) -> Template:
+    made = identity.parse(vm.notes)
+    if made is not None and made.store != site.store.id:
+        return replace(template, state=State.STAGING, why=f"the work of another Slipway, store {made.store}")
+    if claimed:
+        return replace(template, state=State.STAGING, why="being staged")
+    return replace(template, state=State.FAILED, why="left by a staging that failed; the next one settles it")
 
 
 def children_by_template(site: Site) -> dict[str, list[VmRef]]:
@@ -217,19 +232,18 @@ def children_by_template(site: Site) -> dict[str, list[VmRef]]:
 
 
 def linked_children(site: Site, template: Details) -> list[str]:
-    """The names of VMs whose disks stand on the template's: vCenter may destroy it all the same and break them (rule
-    2).
+    """The names of VMs, whoever made them, whose disks stand on the template's: vCenter may destroy it all the same and
+    break them (rule 2).
     """
     files = {_file(disk) for disk in template.disks}
-    names = []
-    for ref in children_by_template(site).get(template.vm.moid, []):
-        try:
-            child = details(site.session, ref)
-        except Gone:
-            continue
-        if any(files & set(_chain(disk.backing)) for disk in child.disks):
-            names.append(child.vm.name)
-    return sorted(names)
+    standing_on = [
+        vm.name for vm, disks in disks_below(site.session, site.target.datacenter) if _stands_on(disks, files)
+    ]
+    return sorted(standing_on)
+
+
+def _stands_on(disks: list[Any], files: set[str]) -> bool:
+    return any(files & set(_chain(disk.backing)) for disk in disks)
 
 
 def _file(disk: Any) -> str:

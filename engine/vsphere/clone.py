@@ -49,7 +49,9 @@ def start_clone(
     edits = property_edits(template.properties, request.properties, request.name)
     if edits:
         config.vAppConfig = vim.vApp.VmConfigSpec(property=edits)
-    location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host)
+    # A full clone even of a template that has a snapshot: its disks could not grow otherwise (CAPV #1189).
+    full = vim.vm.RelocateSpec.DiskMoveOptions.moveAllDiskBackingsAndConsolidate
+    location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host, diskMoveType=full)
     spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config)
     clone, name = template.vm.ref.CloneVM_Task, vsphere_name(request.name)
     task: vim.Task = session.call(f"clone {template.vm.name} as", request.name, clone, target.folder, name, spec)

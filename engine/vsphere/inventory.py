@@ -166,9 +166,9 @@ def make_folder(session: Session, parent: vim.Folder, name: str) -> vim.Folder:
 
 
 def drs_enabled(session: Session, compute: vim.ComputeResource) -> bool:
-    """Whether the cluster places VMs by itself. A standalone host has no DRS."""
+    """Whether vCenter places VMs by itself and allows vApps: a cluster with DRS, or a host on its own."""
     if not isinstance(compute, vim.ClusterComputeResource):
-        return False
+        return True
     return bool(read(session, compute, "configurationEx")["configurationEx"].drsConfig.enabled)
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyVmomi import vim
 
@@ -48,12 +49,12 @@ class Lease:
             if device.importKey == item.deviceId:
                 address = self._session.address
                 url = device.url.replace("*", str(address), 1) if "://*" in device.url else device.url
+                parts = urlsplit(url)
+                at_vcenter = (parts.hostname, parts.port or 443) == (address.host, address.port)
                 if device.sslThumbprint:
                     trust = Trust(pin=device.sslThumbprint)
-                elif f"://{address}/" in url or address.trust.insecure:
-                    trust = address.trust
                 else:
-                    trust = Trust()
+                    trust = address.trust if at_vcenter or address.trust.insecure else Trust()
                 return Destination(url, trust, create=bool(item.create) or not device.disk)
         raise VSphereFault("cannot upload", on=item.path, why="the lease has no URL for it", fix="try again")
 
@@ -86,13 +87,8 @@ class Lease:
         return translated_fault(fault, "import", self._name) if fault is not None else None
 
     def abort(self) -> None:
-        """Give up. Without a fault: with one the simulator drops the connection (vSphere sheet). A lease already gone
-        is no error.
-        """
-        try:
-            self._session.call("abort the import of", self._name, self._lease.HttpNfcLeaseAbort)
-        except SlipwayError as error:
-            log.info("%s", error)
+        """Give up."""
+        abort(self._session, self._lease, self._name)
 
     def _tell_progress(self) -> None:
         every = min(self._info.leaseTimeout / 3, SLOWEST_BEAT)
@@ -110,15 +106,25 @@ class Lease:
 
 def open_lease(session: Session, lease: vim.HttpNfcLease, name: str, cancel: Cancel) -> Lease:
     """Wait until the lease is ready. Raises what vCenter says when it cannot create the VM (NameTaken, NoSpace, ..)."""
-    while True:
-        found = read(session, lease, "state", "error")
-        match found.get("state"):
-            case vim.HttpNfcLease.State.ready:
-                return Lease(session, lease, read(session, lease, "info")["info"], name)
-            case vim.HttpNfcLease.State.error:
-                raise translated_fault(found["error"], "import", name)
-        try:
+    try:
+        while True:
+            found = read(session, lease, "state", "error")
+            match found.get("state"):
+                case vim.HttpNfcLease.State.ready:
+                    return Lease(session, lease, read(session, lease, "info")["info"], name)
+                case vim.HttpNfcLease.State.error:
+                    raise translated_fault(found["error"], "import", name)
             cancel.pause(POLL)
-        except SlipwayError:
-            session.call("abort the import of", name, lease.HttpNfcLeaseAbort)
-            raise
+    except SlipwayError:
+        abort(session, lease, name)
+        raise
+
+
+def abort(session: Session, lease: vim.HttpNfcLease, name: str) -> None:
+    """Give the lease up. Without a fault: with one the simulator drops the connection (vSphere sheet). One that is
+    gone already is no error.
+    """
+    try:
+        session.call("abort the import of", name, lease.HttpNfcLeaseAbort)
+    except SlipwayError as error:
+        log.info("%s", error)

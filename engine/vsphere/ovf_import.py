@@ -16,7 +16,7 @@ from engine.ova.package import Package, open_package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.lease import Lease, open_lease
-from engine.vsphere.session import Session
+from engine.vsphere.session import Session, message_of
 from engine.vsphere.upload import Upload
 from engine.vsphere.vms import destroy
 from storage.components import Component
@@ -107,7 +107,7 @@ def remove_half_made(session: Session, vm: vim.VirtualMachine, name: str) -> Non
     try:
         destroy(session, vm, name)
     except SlipwayError as error:
-        log.info("after the aborted import: %s", error)
+        log.warning("%s is left behind, the next run removes it: %s", name, error)
 
 
 def _import_spec(
@@ -140,15 +140,11 @@ def _import_spec(
         parameters,
     )
     for warning in result.warning or []:
-        log.info("%s: vCenter warns: %s", request.package.name, _said(warning))
+        log.info("%s: vCenter warns: %s", request.package.name, message_of(warning))
     if result.error:
-        why = "; ".join(_said(fault) for fault in result.error)
+        why = "; ".join(message_of(fault) or type(fault).__name__ for fault in result.error)
         raise BadPackage("vCenter refuses", on=str(request.package.path), why=why, fix="see: slipway ova show FILE")
     return result
-
-
-def _said(fault: object) -> str:
-    return " ".join(str(getattr(fault, "msg", None) or type(fault).__name__).split())
 
 
 def _upload_files(
@@ -215,7 +211,7 @@ def _watch(work: list[Future[None]], lease: Lease, cancel: Cancel) -> None:
 def _send(package: Package, upload: Upload, progress: Callable[[int], None]) -> None:
     promised = package.manifest.digests.get(upload.name) if package.manifest else None
     with package.open(upload.name) as source:
-        found = upload.send(source, progress, promised.algorithm if promised else "sha256")
+        found = upload.send(source, progress, promised.algorithm if promised else "")
     if promised and found != promised.hex:
         raise digest_mismatch(f"{package.path}: {upload.name}", promised.hex, found, promised.algorithm)
 

@@ -4,34 +4,50 @@ Lazy attributes of pyVmomi objects cost a round trip each (10.4 ms per VM for fi
 (vSphere sheet).
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from engine.vsphere.session import Session
+from engine.errors import EndpointUnreachable, Gone
+from engine.vsphere.session import Session, translated_fault
+
+log = logging.getLogger(__name__)
 
 _Query = vmodl.query.PropertyCollector
 Values = dict[str, Any]
 
 
 def read(session: Session, obj: Any, *paths: str) -> Values:
-    """The properties at `paths` of one object; an unset one is absent from the result. Raises Gone when the object
-    was removed.
+    """The properties at `paths` of one object; an unset one is absent from the result.
+
+    Raises Gone when the object was removed, NotPermitted when the account may not read one of them.
     """
-    return read_many(session, [obj], *paths)[0][1]
+    [found] = _retrieve(session, _of(obj, [obj], paths))
+    for missing in found.missingSet or []:
+        raise translated_fault(missing.fault.fault, f"read {missing.path} of", str(obj))
+    return _values(found)
 
 
 def read_many(session: Session, objects: Iterable[Any], *paths: str) -> list[tuple[Any, Values]]:
-    """The properties of several objects of one kind, in one round trip per 100 or so."""
+    """The properties of several objects of one kind, in one round trip; the removed ones are left out."""
     objects = list(objects)
     if not objects:
         return []
-    spec = _Query.FilterSpec(
+    try:
+        return [(found.obj, _values(found)) for found in _retrieve(session, _of(objects[0], objects, paths))]
+    except Gone:
+        if len(objects) == 1:
+            return []
+    return [row for obj in objects for row in read_many(session, [obj], *paths)]
+
+
+def _of(kind: Any, objects: list[Any], paths: tuple[str, ...]) -> Any:
+    return _Query.FilterSpec(
         objectSet=[_Query.ObjectSpec(obj=obj) for obj in objects],
-        propSet=[_Query.PropertySpec(type=type(objects[0]), pathSet=list(paths), all=False)],
+        propSet=[_Query.PropertySpec(type=type(kind), pathSet=list(paths), all=False)],
     )
-    return _retrieve(session, spec)
 
 
 def below(
@@ -50,18 +66,31 @@ def below(
             ],
             propSet=[_Query.PropertySpec(type=kind, pathSet=list(paths), all=False)],
         )
-        return _retrieve(session, spec)
+        return [(found.obj, _values(found)) for found in _retrieve(session, spec)]
     finally:
         session.call("close the list of", kind.__name__, view.Destroy)
 
 
-def _retrieve(session: Session, spec: Any) -> list[tuple[Any, Values]]:
+def _values(found: Any) -> Values:
+    return {prop.name: prop.val for prop in found.propSet}
+
+
+def _retrieve(session: Session, spec: Any) -> list[Any]:
+    """Every object of the answer. Asked a second time when the connection broke: reading changes nothing."""
+    try:
+        return _retrieve_once(session, spec)
+    except EndpointUnreachable as error:
+        log.info("%s; asked again", error)
+        return _retrieve_once(session, spec)
+
+
+def _retrieve_once(session: Session, spec: Any) -> list[Any]:
     collector = session.content.propertyCollector
-    rows: list[tuple[Any, Values]] = []
+    found: list[Any] = []
     answer = session.call("read", "the inventory", collector.RetrievePropertiesEx, [spec], _Query.RetrieveOptions())
     while answer:
-        rows += [(found.obj, {prop.name: prop.val for prop in found.propSet}) for found in answer.objects]
+        found += answer.objects
         if not answer.token:
             break
         answer = session.call("read", "the inventory", collector.ContinueRetrievePropertiesEx, answer.token)
-    return rows
+    return found

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 API_VERSION = "vim.version.v7_0"
 # One call's deadline in seconds. Tasks and uploads have none in total, only one for no progress (DESIGN.md rule 12).
 CALL_DEADLINE = 60
+# Seconds that an idle connection is kept: vCenter closes one in its own time, and a call on a closed one fails.
+IDLE = 30
 # What a call may raise: faults, the network's errors, and what pyVmomi raises on answers that it cannot read: a 503's
 # HTML
 # (ExpatError), a fault whose MoRef is empty (KeyError; vSphere sheet).
@@ -86,11 +88,11 @@ class Session:
         except vim.fault.NotAuthenticated:
             self._log_in_again(cookie)
         except FAILURES as error:
-            raise translated(error, what, on, str(self.address)) from error
+            raise translated(error, what, on, str(self.address)) from None
         try:
             return method(*arguments)
         except FAILURES as error:
-            raise translated(error, what, on, str(self.address)) from error
+            raise translated(error, what, on, str(self.address)) from None
 
     def managed(self, kind: type[T], moid: str) -> T:
         """The managed object of a stored MoRef id."""
@@ -133,9 +135,10 @@ def connect(address: Address, deadline: float = CALL_DEADLINE) -> Session:
             sslContext=address.trust.context(),
             httpConnectionTimeout=deadline,
             poolSize=16,
+            connectionPoolTimeout=IDLE,
         )
     except FAILURES as error:
-        raise translated(error, "connect to", str(address), str(address)) from error
+        raise translated(error, "connect to", str(address), str(address)) from None
     try:
         return _logged_in(address, stub)
     except SlipwayError:
@@ -147,7 +150,7 @@ def _logged_in(address: Address, stub: SoapStubAdapter) -> Session:
     try:
         content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
     except FAILURES as error:
-        raise translated(error, "connect to", str(address), str(address)) from error
+        raise translated(error, "connect to", str(address), str(address)) from None
     if content.about.apiType != "VirtualCenter":
         raise VSphereFault(
             "cannot use",
@@ -163,14 +166,16 @@ def _log_in(address: Address, content: Any) -> None:
     try:
         content.sessionManager.Login(address.username, address.password, None)
     except FAILURES as error:
-        raise translated(error, f"log in as {address.username} at", str(address), str(address)) from error
+        raise translated(error, f"log in as {address.username} at", str(address), str(address)) from None
 
 
 def translated(error: Exception, what: str, on: str, server: str) -> SlipwayError:
-    """The exception of our tree that says what `error`, raised while trying to `what` the object `on`, means."""
+    """The exception of our tree that says what `error`, raised while trying to `what` the object `on`, means.
+
+    Raise it `from None`: pyVmomi prints every field of a fault, and some hold a property's value. The type is logged.
+    """
     said = f"cannot {what}"
-    if isinstance(error, SlipwayError):
-        return error
+    log.info("%s %s: %s", what, on, type(error).__name__)
     if isinstance(error, vmodl.MethodFault):
         return translated_fault(error, what, on)
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -190,7 +195,6 @@ def translated_fault(fault: vmodl.MethodFault, what: str, on: str) -> SlipwayErr
     """The exception of our tree that says what vSphere's `fault` means for the object `on`."""
     said = f"cannot {what}"
     name = type(fault).__name__.rsplit(".", 1)[-1]
-    why = " ".join(str(getattr(fault, "msg", None) or "").split())
     match fault:
         case vim.fault.InvalidLogin():
             return LoginRefused(
@@ -222,9 +226,15 @@ def translated_fault(fault: vmodl.MethodFault, what: str, on: str) -> SlipwayErr
             return VSphereFault(
                 said, on=on, why="its ESXi host is not connected", fix="reconnect the host in vCenter", fault=name
             )
-    detail = detail_of(fault)
-    why = ": ".join(part for part in (name, why, detail) if part)
+    why = ": ".join(part for part in (name, message_of(fault), detail_of(fault)) if part)
     return VSphereFault(said, on=on, why=why, fix="see the task in vCenter for more", fault=name)
+
+
+def message_of(fault: vmodl.MethodFault) -> str:
+    """vCenter's own words in one line. Not those on a vApp property: they may repeat its value, a password."""
+    if isinstance(fault, vim.fault.VAppPropertyFault):
+        return f"the value of the property {fault.id} is not accepted (its type is {fault.type})"
+    return " ".join(str(getattr(fault, "msg", None) or "").split())
 
 
 def detail_of(fault: vmodl.MethodFault) -> str:

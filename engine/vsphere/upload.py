@@ -6,6 +6,7 @@ http.client with big blocks is the fastest plain way measured (313-328 MiB/s ove
 
 import hashlib
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from engine.vsphere.trust import Trust, certificate_refused, reason
 BLOCK = 1 << 20
 # Seconds without a byte accepted by the host before the upload is given up; there is no deadline in total.
 STALL = 60.0
+# Seconds for the connection itself: a firewall that drops port 443 of a host is the commonest failure of uploads.
+CONNECT = 10.0
 
 
 class Source(Protocol):
@@ -52,23 +55,22 @@ class Upload:
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
         if parts.scheme == "https":
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, context=destination.trust.context(), timeout=STALL
+                parts.hostname or "", parts.port, context=destination.trust.context(), timeout=CONNECT
             )
         else:
-            self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=STALL)
+            self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT)
         self._broken_off = threading.Event()
 
     def send(self, source: Source, progress: Callable[[int], None], algorithm: str) -> str:
-        """Send `size` bytes of the source; returns the hex digest of what was sent. `progress` gets the bytes of each
-        block.
+        """Send `size` bytes of the source; returns the hex digest of what was sent, "" when `algorithm` is "".
 
-        Raises UploadFailed (connection lost, refused by the host, stalled for STALL seconds, source too short) or
-        CertificateRefused.
+        `progress` gets the bytes of each block. Raises UploadFailed (connection lost, refused by the host, stalled for
+        STALL seconds, source too short) or CertificateRefused.
         """
-        digest = hashlib.new(algorithm)
+        digest = hashlib.new(algorithm) if algorithm else None
         try:
             self._begin()
-            self._body(source, digest.update, progress)
+            self._body(source, digest.update if digest else None, progress)
             self._finish()
         except ssl.SSLCertVerificationError as error:
             raise certificate_refused(self._host, error) from error
@@ -76,7 +78,7 @@ class Upload:
             raise self._failed(self._early_answer() or reason(error)) from error
         finally:
             self._connection.close()
-        return digest.hexdigest()
+        return digest.hexdigest() if digest else ""
 
     def break_off(self) -> None:
         """End the upload from another thread."""
@@ -84,11 +86,14 @@ class Upload:
         connection = self._connection.sock
         if connection is not None:
             try:
-                connection.shutdown(2)
+                # The plain socket's: an SSLSocket drops its encryption first, and a send that races would go out plain.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
             except OSError:
                 return  # it was not connected any more
 
     def _begin(self) -> None:
+        self._connection.connect()
+        self._connection.sock.settimeout(STALL)
         method = "PUT" if self._destination.create else "POST"
         self._connection.putrequest(method, self._path, skip_accept_encoding=True)
         content = "application/octet-stream" if self._destination.create else "application/x-vnd.vmware-streamVmdk"
@@ -98,7 +103,9 @@ class Upload:
             self._connection.putheader("Overwrite", "t")
         self._connection.endheaders()
 
-    def _body(self, source: Source, digest: Callable[[memoryview], object], progress: Callable[[int], None]) -> None:
+    def _body(
+        self, source: Source, digest: Callable[[memoryview], object] | None, progress: Callable[[int], None]
+    ) -> None:
         buffer = memoryview(bytearray(BLOCK))
         left = self.size
         while left:
@@ -109,7 +116,8 @@ class Upload:
                 raise self._failed(f"the file ends {left} bytes early")
             block = buffer[:count]
             self._connection.send(block)
-            digest(block)
+            if digest:
+                digest(block)
             progress(count)
             left -= count
 
@@ -126,6 +134,9 @@ class Upload:
         if self._broken_off.is_set():
             return "it was broken off"
         try:
+            if self._connection.sock is None:
+                return ""
+            self._connection.sock.settimeout(CONNECT)
             answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException):
             return ""

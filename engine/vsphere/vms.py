@@ -28,7 +28,7 @@ _ROW = (
     "customValue",
     "summary.storage.committed",
 )
-_WHOLE = (*_ROW, "config.hardware", "config.vAppConfig", "parentVApp", "resourcePool")
+_WHOLE = (*_ROW, "config.hardware", "config.vAppConfig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,6 @@ class Details:
     memory_mb: int
     devices: list[vim.vm.device.VirtualDevice]
     properties: list[vim.vApp.PropertyInfo]
-    in_vapp: bool
-    transport: list[str] = field(default_factory=list)
 
     @property
     def nics(self) -> list[vim.vm.device.VirtualEthernetCard]:
@@ -119,6 +117,15 @@ def notes_below(session: Session, root: Any) -> list[tuple[vim.VirtualMachine, s
     return [(ref, shown_name(values.get("name", "")), values.get("config.annotation") or "") for ref, values in rows]
 
 
+def disks_below(session: Session, root: Any) -> list[tuple[Vm, list[vim.vm.device.VirtualDisk]]]:
+    """(VM, its hard disks) of every VM below a folder or datacenter. Slow where there are many: 23 s for 5,000."""
+    rows = below(session, root, vim.VirtualMachine, *_ROW, "config.hardware.device")
+    return [
+        (_vm(ref, values), _of_kind(values.get("config.hardware.device") or [], vim.vm.device.VirtualDisk))
+        for ref, values in rows
+    ]
+
+
 def look(session: Session, ref: vim.VirtualMachine) -> Vm:
     """The VM as it is now. Raises Gone."""
     return _vm(ref, read(session, ref, *_ROW))
@@ -143,8 +150,6 @@ def _details(ref: vim.VirtualMachine, values: Values) -> Details:
         memory_mb=hardware.memoryMB or 0 if hardware else 0,
         devices=list(hardware.device) if hardware else [],
         properties=list(vapp.property) if vapp else [],
-        in_vapp=values.get("parentVApp") is not None or isinstance(values.get("resourcePool"), vim.VirtualApp),
-        transport=list(vapp.ovfEnvironmentTransport) if vapp else [],
     )
 
 

@@ -36,7 +36,7 @@ def machine(*properties: vim.vApp.PropertyInfo, disks: tuple[int, ...] = (16,)) 
     nic = vim.vm.device.VirtualVmxnet3(key=4000, backing=portgroup("pg-1"), macAddress="00:50:56:00:00:01")
     controller = vim.vm.device.ParaVirtualSCSIController(key=1000)
     devices = [controller, nic, *(disk(number, gib) for number, gib in enumerate(disks, 1))]
-    return Details(vm, 2, 4096, devices, list(properties), False)
+    return Details(vm, 2, 4096, devices, list(properties))
 
 
 def wanted(**changes: Any) -> Wanted:
@@ -101,6 +101,12 @@ def test_adapters_are_moved_and_added_with_addresses_of_their_own() -> None:
     assert (edit.operation, edit.device.key, edit.device.macAddress) == ("edit", 4000, None)
     assert (add.operation, type(add.device)) == ("add", vim.vm.device.VirtualVmxnet3)
     assert {one.device.backing.port.portgroupKey for one in change.devices} == {"pg-2"}
+
+
+def test_an_adapter_with_the_templates_address_gets_one_of_its_own() -> None:
+    change, differences = repair(machine(), wanted(not_macs=frozenset({"00:50:56:00:00:01"})))
+    assert [one.device.macAddress for one in change.devices] == [None]
+    assert differences == ["1 network adapters"]
 
 
 def test_disks_grow_and_are_added_thin() -> None:

@@ -44,7 +44,7 @@ def test_interrupted_while_cloning_and_run_again(
     lab = simlab
     uid, _ = lab.add_sample("esxi")
     lab.ok("template", "stage", uid, "--endpoint", lab.name)
-    simulator.admin.set_clone_delay(3)
+    simulator.admin.settings(clone_delay=3)
     profile = str(lab.profile("lab01", entries(uid, "a", "b"), **({"vapp": vapp} if vapp else {})))
     process = lab.start("deploy", profile)
     until(lambda: simulator.admin.counters().calls.get("CloneVM_Task", 0) == 2, process)
@@ -68,14 +68,14 @@ def test_interrupted_while_uploading_leaves_nothing(simlab: Lab, simulator: Simu
     simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
     profile = str(lab.profile("lab01", entries(uid, "a")))
     process = lab.start("deploy", profile)
-    until(lambda: simulator.admin.counters().total_bytes > 0, process)
+    until(lambda: simulator.admin.counters().bytes_received > 0, process)
     process.send_signal(signal.SIGINT)
     code, err = ended(process)
     assert code == 130, err
     assert machines(lab) == []
     with lab.store() as store:
         assert claims.listing(store) == []
-    simulator.admin.nfc(mode="")
+    simulator.admin.clear_nfc()
     assert lab.ok("deploy", profile)["state"] == "succeeded"
 
 
@@ -88,10 +88,10 @@ def test_killed_while_uploading_and_run_again(simlab: Lab, simulator: Simulator,
     simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
     profile = str(lab.profile("lab01", entries(uid, "a")))
     process = lab.start("deploy", profile)
-    until(lambda: simulator.admin.counters().total_bytes > 0, process)
+    until(lambda: simulator.admin.counters().bytes_received > 0, process)
     process.kill()
     ended(process)
-    simulator.admin.nfc(mode="")
+    simulator.admin.clear_nfc()
     if flag == "true":
         [claim] = lab.ok("lock", "list")
         assert claim["verdict"] == "stale: process gone"

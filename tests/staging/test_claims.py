@@ -1,6 +1,7 @@
 """Claims: one holder, evidence, takeover of a dead one."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -9,7 +10,7 @@ import pytest
 
 from engine.cancel import Cancel
 from engine.errors import Cancelled, Conflict, NotFound
-from engine.staging import claims
+from engine.staging import claims, holder
 from engine.staging.claims import Verdict
 from engine.staging.holder import Holder, myself
 from storage import audit
@@ -19,10 +20,10 @@ from storage.store import Store, next_token
 NAME = "_ova_staging_lock_1_esxi-8.0u3g"
 
 
-def row_of(store: Store, holder: Holder) -> int:
+def row_of(store: Store, who: Holder) -> int:
     token = next_token(store)
     now = "2026-11-21T09:30:00Z"
-    value = {**asdict(holder), "since": now, "beat": now, "token": token, "for": "stage it"}
+    value = {**asdict(who), "since": now, "beat": now, "token": token, "for": "stage it"}
     assert rows.insert(store, NAME, json.dumps(value))
     return token
 
@@ -60,13 +61,29 @@ def test_a_dead_holders_claim_is_taken_over_with_a_higher_token(store: Store, de
     assert [entry.action for entry in audit.listing(store) if "taken over" in entry.action] == ["claim taken over"]
 
 
-def test_a_claim_from_before_a_reboot_is_stale(store: Store) -> None:
-    row_of(store, replace(myself(), boot_id="00000000-0000-0000-0000-000000000000"))
+def test_a_claim_from_before_a_reboot_is_stale(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    row_of(store, replace(myself(), machine="this", boot_id="before"))
+    monkeypatch.setattr(holder, "myself", lambda: replace(myself(), machine="this"))
     assert claims.find(store, NAME).verdict is Verdict.HOST_REBOOTED
 
 
+def test_another_machine_of_the_same_name_has_not_rebooted(store: Store) -> None:
+    row_of(store, replace(myself(), machine="another", boot_id="its own"))
+    assert claims.find(store, NAME).verdict is Verdict.LIVE
+
+
+def test_a_zombie_is_gone_and_a_process_of_somebody_else_is_not(store: Store) -> None:
+    zombie = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)
+    try:
+        assert holder.is_gone(replace(myself(), pid=zombie, started=1))
+    finally:
+        os.waitpid(zombie, 0)
+    assert not holder.is_gone(replace(myself(), pid=1, started=holder.process_start(1) or 0))
+
+
 def test_a_holder_elsewhere_counts_as_live(store: Store) -> None:
-    row_of(store, replace(myself(), host="elsewhere", boot_id="00000000-0000-0000-0000-000000000000"))
+    row_of(store, replace(myself(), host="elsewhere", machine="", boot_id="its own"))
     assert claims.find(store, NAME).verdict is Verdict.LIVE
     assert claims.take(store, 1, "esxi-8.0u3g", "stage it") is None
 
