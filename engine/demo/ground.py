@@ -89,7 +89,7 @@ def run_lab(ground: Ground, lab: Lab, watcher: Watcher, cancel: Cancel) -> Run:
     before = ground.received(lab.endpoint)
     with open_site(ground.store, lab.endpoint) as site:
         profile = lab.profile
-        plan = make_plan(site, profile, read_password(ground.store, profile.password))
+        plan = make_plan(site, profile, read_password(ground.store, profile.password), cancel)
         plan.check()
         result = deploy(site, plan, True, watcher, cancel)
     direct = sum(upload_bytes(item.package) for item in plan.items if item.package)
