@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.output import examples, print_json, print_table, say, warn
-from cli.progress import Progress, interruptible
+from cli.progress import INTERRUPTED, Progress, interruptible
 from cli.units import duration, size
 from engine.cancel import Cancel
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from engine.demo.labs import Lab
 
 app = typer.Typer()
-
-INTERRUPTED = 130
 
 
 @app.command(epilog=examples("slipway demo", "slipway demo --headless --json"))
