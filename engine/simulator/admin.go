@@ -138,5 +138,11 @@ func (vc *vcenter) expireSessions() error {
 	if fault := body.Fault(); fault != nil {
 		return errors.New(fault.String)
 	}
+	vc.waiting.Range(func(_, collector any) bool { // who waits is told: RequestCanceled
+		if waiting, ok := collector.(*simulator.PropertyCollector); ok {
+			waiting.CancelWaitForUpdates(&types.CancelWaitForUpdates{})
+		}
+		return true
+	})
 	return nil
 }

@@ -375,6 +375,10 @@ func TestChangesArePublished(t *testing.T) {
 		}},
 		{"customValue", func() error { return fields.Set(ctx, vm.Reference(), field.Key, "x") }},
 		{"summary.customValue", func() error { return fields.Set(ctx, vm.Reference(), field.Key, "y") }},
+		{"value", func() error {
+			_, err := methods.SetCustomValue(ctx, s.client.Client, &types.SetCustomValue{This: vm.Reference(), Key: "f", Value: "z"})
+			return err
+		}},
 		{"name", func() error { return s.done(vm.Rename(ctx, "renamed")) }},
 		{"config.template", func() error { return vm.MarkAsTemplate(ctx) }},
 	} {

@@ -88,6 +88,9 @@ func (vc *vcenter) handle(ctx *simulator.Context, method *simulator.Method) (mo.
 		return nil, refuseReads(method)
 	}
 	ctx.Session.Map = vc.shown.Registry
+	if method.Name == "WaitForUpdatesEx" {
+		vc.waiting.Store(method.This, ctx.Session.Get(method.This))
+	}
 	name := vc.nameOf(method.This)
 	if fault := vc.missingPrivilege(method, name); fault != nil {
 		return nil, fault

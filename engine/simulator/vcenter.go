@@ -58,6 +58,7 @@ type vcenter struct {
 	space       space
 	calls       calls
 	broken      sync.Map // reference of a machine to the disk file that it misses
+	waiting     sync.Map // reference of a property collector to it, of those that ever waited for updates
 	leases      sync.Map // token to *lease
 	fileItems   sync.Map // OvfFileItem.deviceId to its size, as CreateImportSpec answered
 	received    atomic.Int64

@@ -315,3 +315,28 @@ func TestHostsAreReachableAtTheirNamesAndPorts(t *testing.T) {
 		}
 	}
 }
+
+func TestWaitingEndsWithTheSession(t *testing.T) {
+	s := serve(t)
+	ended := make(chan error)
+	begun := make(chan struct{})
+	go func() {
+		ended <- property.Wait(ctx, property.DefaultCollector(s.client.Client), s.folder.Reference(), []string{"name"},
+			func([]types.PropertyChange) bool { close(begun); return false })
+	}()
+	<-begun
+	s.until("it waits for more", func() bool { return s.vc.counters().Calls["WaitForUpdatesEx"] == 2 })
+	for { // the second call is counted before it waits
+		if err := s.vc.expireSessions(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Fatal("it ended without an error")
+			}
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
