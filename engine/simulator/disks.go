@@ -17,6 +17,11 @@ func disksOf(devices []types.BaseVirtualDevice) []*types.VirtualDisk {
 	return disks
 }
 
+func isFlatDisk(device types.BaseVirtualDevice) bool {
+	disk, ok := device.(*types.VirtualDisk)
+	return ok && backing(disk) != nil
+}
+
 func backing(disk *types.VirtualDisk) *types.VirtualDiskFlatVer2BackingInfo {
 	flat, _ := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo)
 	return flat

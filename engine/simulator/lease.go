@@ -99,6 +99,11 @@ func (l *lease) begin(ctx *simulator.Context, o order) (types.AnyType, types.Bas
 		return nil, fault
 	}
 	defer release()
+	for _, change := range o.config.DeviceChange { // also of disks without capacity, which the simulator takes for existing
+		if spec := change.GetVirtualDeviceConfigSpec(); isFlatDisk(spec.Device) {
+			spec.FileOperation = types.VirtualDeviceConfigSpecFileOperationCreate
+		}
+	}
 	vm, fault := l.vc.create(ctx, o)
 	if fault != nil {
 		return nil, fault

@@ -276,6 +276,24 @@ func TestDescriptorThatMeansNothingIsRefused(t *testing.T) {
 	s.importSpec("app") // and the next one is answered
 }
 
+func TestDescriptorWithSATAAndChoicesIsTaken(t *testing.T) {
+	s := serve(t)
+	sata := `<Item><rasd:Address>0</rasd:Address><rasd:ElementName>sata</rasd:ElementName><rasd:InstanceID>9</rasd:InstanceID>` +
+		`<rasd:ResourceSubType>vmware.sata.ahci</rasd:ResourceSubType><rasd:ResourceType>20</rasd:ResourceType></Item></VirtualHardwareSection>`
+	text := strings.Replace(descriptor, "</VirtualHardwareSection>", sata, 1)
+	text = strings.Replace(text, "VmxNet3", "PCNet32 E1000", 1)
+	spec := must(ovf.NewManager(s.client.Client).CreateImportSpec(ctx, text, s.pool, s.store, &types.OvfCreateImportSpecParams{EntityName: "x"}))
+	s.same(len(spec.Error), 0, "errors")
+	s.same(len(spec.FileItem), 1, "files")
+	nics := 0
+	for _, change := range spec.ImportSpec.(*types.VirtualMachineImportSpec).ConfigSpec.DeviceChange {
+		if _, ok := change.GetVirtualDeviceConfigSpec().Device.(*types.VirtualE1000); ok {
+			nics++
+		}
+	}
+	s.same(nics, 1, "E1000 adapters")
+}
+
 func TestFaultsAtTheCallAndInTheTask(t *testing.T) {
 	s := serve(t)
 	source := s.imported("app")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vmware/govmomi/ovf"
@@ -18,7 +19,11 @@ type ovfManager struct {
 	vc *vcenter
 }
 
-var diskElement = regexp.MustCompile(`<(?:\w+:)?Disk\s[^>]*>`)
+var (
+	diskElement = regexp.MustCompile(`<(?:\w+:)?Disk\s[^>]*>`)
+	// subtypes is a choice of device models, `PCNet32 E1000`: the last is the newest, the simulator wants one.
+	subtypes = regexp.MustCompile(`(ResourceSubType>)\s*(?:[\w.]+[ ,]+)+([\w.]+)\s*</`)
+)
 
 // CreateImportSpec is the simulator's, which falls over descriptors with blank disks and forgets annotation, transport
 // and EULA.
@@ -45,6 +50,7 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 		}
 		return disk[:end] + ` fileRef=""` + disk[end:]
 	})
+	req.OvfDescriptor = subtypes.ReplaceAllString(req.OvfDescriptor, "$1$2</")
 	body = o.OvfManager.CreateImportSpec(ctx, req)
 	made, ok := body.(*methods.CreateImportSpecBody)
 	if !ok || made.Fault_ != nil {
@@ -57,11 +63,31 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 	result := &made.Res.Returnval
 	if spec, ok := result.ImportSpec.(*types.VirtualMachineImportSpec); ok {
 		complete(&spec.ConfigSpec, envelope.VirtualSystem)
+		if hasAllDisks(&spec.ConfigSpec, envelope) {
+			result.Error = slices.DeleteFunc(result.Error, isSATA)
+		}
 	}
 	for _, item := range result.FileItem {
 		o.vc.fileItems.Store(item.DeviceId, item.Size)
 	}
 	return body
+}
+
+// isSATA tells the one controller that every vCenter takes and the simulator does not know.
+func isSATA(reason types.LocalizedMethodFault) bool {
+	unsupported, ok := reason.Fault.(*types.OvfUnsupportedType)
+	return ok && unsupported.DeviceType == cimOtherStorage
+}
+
+// hasAllDisks is false when a disk was left out because its controller was.
+func hasAllDisks(config *types.VirtualMachineConfigSpec, envelope *ovf.Envelope) bool {
+	disks := 0
+	for _, change := range config.DeviceChange {
+		if isFlatDisk(change.GetVirtualDeviceConfigSpec().Device) {
+			disks++
+		}
+	}
+	return envelope.Disk == nil || disks >= len(envelope.Disk.Disks)
 }
 
 // complete adds what the descriptor says beyond hardware and properties.
@@ -98,13 +124,15 @@ func (o *ovfManager) CreateDescriptor(ctx *simulator.Context, req *types.CreateD
 }
 
 const (
-	osUnknown  = 1 // CIM_OperatingSystem's "Other"
-	cimCPU     = 3
-	cimMemory  = 4
-	cimSCSI    = 6
-	cimNIC     = 10
-	cimDisk    = 17
-	scsiNumber = 3 // InstanceID; CPU is 1 and memory 2
+	osUnknown = 1 // CIM_OperatingSystem's "Other"
+	cimCPU    = 3
+	cimMemory = 4
+	cimSCSI   = 6
+	cimNIC    = 10
+	cimDisk   = 17
+
+	cimOtherStorage = 20
+	scsiNumber      = 3 // InstanceID; CPU is 1 and memory 2
 )
 
 // describe writes the descriptor: disks and their files, networks, properties, hardware.
