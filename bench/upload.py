@@ -57,17 +57,26 @@ CASES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """One import: throughput in MiB/s, and the CPU seconds per GiB of who sent it and of the simulated host."""
+
+    rate: float
+    client_cpu: float
+    host_cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """MiB/s of each round."""
+    """Every round of one comparison."""
 
     case: Case
-    slipway: tuple[float, ...]
-    govc: tuple[float, ...]
+    slipway: list[Import]
+    govc: list[Import]
 
     @property
     def ratio(self) -> float:
-        """Slipway's median divided by govc's."""
-        return statistics.median(self.slipway) / statistics.median(self.govc)
+        """Slipway's median throughput divided by govc's."""
+        return statistics.median(one.rate for one in self.slipway) / statistics.median(one.rate for one in self.govc)
 
 
 def main() -> None:
@@ -79,14 +88,14 @@ def main() -> None:
     given = parser.parse_args()
     facts = machine(given.mib, given.rounds)
     print("\n".join(facts), end="\n\n")
-    rows = [["", "Slipway MiB/s", "govc MiB/s", "ratio", "target", ""]]
+    rows = [["", "Slipway MiB/s", "govc MiB/s", "Slipway CPU", "govc CPU", "ratio", "target", ""]]
     with (
         tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder,
         Simulator.start(username="bench", password=secrets.token_urlsafe(12)) as simulator,
     ):
         for case in CASES:
             rows.append(row(measure(simulator, Path(folder), case, given.mib, given.rounds)))
-            print(f"{case.title}: {rows[-1][3]} times govc's throughput", flush=True)
+            print(f"{case.title}: {rows[-1][5]} times govc's throughput", flush=True)
     table = markdown(rows)
     print(f"\n{table}")
     if given.record:
@@ -107,14 +116,28 @@ def measure(simulator: Simulator, folder: Path, case: Case, mib: int, rounds: in
         lambda: by_slipway(simulator, ova),
         lambda: by_govc(simulator, ova, case.digests),
     ]
-    seconds: list[list[float]] = [[], []]
+    rounds_of: list[list[Import]] = [[], []]
     for round_ in range(rounds + 1):
         for which in (0, 1) if round_ % 2 else (1, 0):
-            took = importers[which]()
+            client, host = client_cpu(), host_cpu(simulator)
+            seconds = importers[which]()
+            gib = mib / 1024
+            made = Import(mib / seconds, (client_cpu() - client) / gib, (host_cpu(simulator) - host) / gib)
             if round_:  # the first round warms both up
-                seconds[which].append(took)
-    slipway, govc = (tuple(mib / took for took in each) for each in seconds)
-    return Measured(case, slipway, govc)
+                rounds_of[which].append(made)
+    return Measured(case, *rounds_of)
+
+
+def client_cpu() -> float:
+    """CPU seconds of this process and of those that it waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def host_cpu(simulator: Simulator) -> float:
+    """CPU seconds of the simulated vCenter and host (proc(5), stat fields 14 and 15)."""
+    fields = Path(f"/proc/{simulator.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def by_slipway(simulator: Simulator, ova: Path) -> float:
@@ -181,15 +204,25 @@ def row(measured: Measured) -> list[str]:
         case.title,
         spread(measured.slipway),
         spread(measured.govc),
+        cpu(measured.slipway),
+        cpu(measured.govc),
         f"{measured.ratio:.2f}",
         f">= {case.target}",
         "met" if measured.ratio >= case.target else "MISSED",
     ]
 
 
-def spread(rates: tuple[float, ...]) -> str:
-    """Median, and the range."""
+def spread(imports: list[Import]) -> str:
+    """Median throughput, and the range."""
+    rates = [one.rate for one in imports]
     return f"{statistics.median(rates):.0f} ({min(rates):.0f}-{max(rates):.0f})"
+
+
+def cpu(imports: list[Import]) -> str:
+    """Median CPU seconds of client and host."""
+    client = statistics.median(one.client_cpu for one in imports)
+    host = statistics.median(one.host_cpu for one in imports)
+    return f"{client:.2f} + {host:.2f}"
 
 
 def markdown(rows: list[list[str]]) -> str:
@@ -205,7 +238,7 @@ def machine(mib: int, rounds: int) -> list[str]:
         f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()}), shared by client and simulator",
         f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, govc of govmomi {govmomi()}",
         f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets)",
-        f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.1f} before",
+        f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.1f} before (other work on these cores blurs the ratios)",
     ]
 
 
@@ -220,7 +253,11 @@ Both log in, create the VM, upload over TLS and complete the lease; the VM is de
 take turns, and who begins changes every round; a first round is thrown away. govc's time is its process's; Slipway's is
 that of its calls, without Python's start, because the engine's process is there before an upload. The OVA lies in the
 page cache. With digests both check the OVA's manifest (`govc import.ova -m`): Slipway hashes what it sends, govc
-compares with what the host hashed, so the same bytes are hashed once more.
+compares with what the host hashed, so Slipway's bytes are hashed twice.
+
+CPU is seconds per GiB of client and host together on the cores named above. Where that sum divided by the cores comes
+near the time of an import, the machine is the limit and not the client: more load, or fewer cores, and the sum alone
+decides; a host of its own, and only the client's part does.
 """
 
 
