@@ -62,14 +62,16 @@ class Result:
 
 
 class _Counting:
-    """Passes everything on and adds up the bytes."""
+    """Passes everything on, writes each step to the log and adds up the bytes."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, deployment: int) -> None:
         self._watcher = watcher
+        self._deployment = deployment
         self._lock = threading.Lock()
         self.bytes = 0
 
     def began(self, item: str, step: str, detail: str = "") -> None:
+        log.info("deployment %d: %s %s%s", self._deployment, item, step, f": {detail}" if detail else "")
         self._watcher.began(item, step, detail)
 
     def expects(self, item: str, size: int) -> None:
@@ -95,7 +97,7 @@ def deploy(site: Site, plan: Plan, power_on: bool, watcher: Watcher, cancel: Can
         _without_properties(plan.profile),
         [(item.name, item.component.uid) for item in planned],
     )
-    counting = _Counting(watcher)
+    counting = _Counting(watcher, row.id)
     results: dict[str, ItemResult] = {}
     try:
         run = _Run(

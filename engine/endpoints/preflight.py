@@ -23,6 +23,7 @@ from engine.vsphere.inventory import (
     find_host,
     find_network,
     find_pool,
+    is_standalone,
     placement_host,
     shown_name,
 )
@@ -248,6 +249,9 @@ def _asked_of(objects: Objects, endpoint: Endpoint) -> dict[str, tuple[Any, str]
 def _drs(session: Session, objects: Objects, endpoint: Endpoint) -> list[Finding]:
     if objects.compute is None:
         return []
+    if is_standalone(objects.compute):
+        name = read(session, objects.compute, "name")["name"]
+        return [fine("DRS", f"not needed: every VM goes to the host {shown_name(name)}; profiles may use vapp:")]
     drs = drs_enabled(session, objects.compute)
     target = objects.target()
     host = placement_host(session, target, drs) if target else None

@@ -116,6 +116,7 @@ def _stage_claimed(site: Site, staging: Staging, claim: Claim, watcher: Watcher,
     if whole is None:
         whole = _import(site, staging, folder, key, claim, watcher, cancel)
     committed = _commit(site, staging, whole, claim)
+    log.info("%s is staged on %s", uid, site.endpoint.name)
     leftovers.settle_retired(site, uid, folder, claim)
     watcher.began(uid, "staged", committed.path)
     audit.record(site.store, "template staged", f"{site.endpoint.name}/{uid}", f"from {staging.package.path}")

@@ -165,9 +165,14 @@ def make_folder(session: Session, parent: vim.Folder, name: str) -> vim.Folder:
         return found
 
 
+def is_standalone(compute: vim.ComputeResource) -> bool:
+    """Whether the compute resource is one host on its own, not a cluster."""
+    return not isinstance(compute, vim.ClusterComputeResource)
+
+
 def drs_enabled(session: Session, compute: vim.ComputeResource) -> bool:
     """Whether vCenter places VMs by itself and allows vApps: a cluster with DRS, or a host on its own."""
-    if not isinstance(compute, vim.ClusterComputeResource):
+    if is_standalone(compute):
         return True
     return bool(read(session, compute, "configurationEx")["configurationEx"].drsConfig.enabled)
 

@@ -135,13 +135,13 @@ def test_the_host_system(slipway: Slipway, add: Slipway, vcenter: Stock) -> None
     assert states(slipway("endpoint", "test", "vc01", "--json"))["host system"] == "missing"
 
 
-def test_a_pool_of_a_standalone_host_has_no_drs(slipway: Slipway, add: Slipway, vcenter: Stock) -> None:
+def test_a_host_on_its_own_needs_no_drs(slipway: Slipway, add: Slipway, vcenter: Stock) -> None:
     add(vcenter)
     slipway("endpoint", "update", "vc01", "--resource-pool", "DC0_H0")
     row = found(slipway("endpoint", "test", "vc01", "--json"))["DRS"]
-    assert row["state"] == "warning"
-    assert "vApps" in row["detail"]
+    assert row["state"] == "ok"
     assert "DC0_H0" in row["detail"]  # where VMs go
+    assert "vapp:" in row["detail"]
 
 
 def test_a_missing_privilege_is_named_with_its_object(
