@@ -238,7 +238,8 @@ def machine(mib: int, rounds: int) -> list[str]:
         f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()}), shared by client and simulator",
         f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, govc of govmomi {govmomi()}",
         f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets)",
-        f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.1f} before (other work on these cores blurs the ratios)",
+        f"{datetime.now(UTC):%Y-%m-%d}",
+        f"load average {os.getloadavg()[0]:.1f} before (other work on these cores blurs the ratios)",
     ]
 
 
