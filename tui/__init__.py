@@ -1,0 +1,1 @@
+"""The console (Textual). Not there yet: the commands are."""
