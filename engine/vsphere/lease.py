@@ -22,7 +22,7 @@ from engine.vsphere.upload import Destination
 
 log = logging.getLogger(__name__)
 
-POLL = 0.05
+POLL = 0.01
 # The progress is told at least this often (seconds), so that an operator watching vCenter sees the task move.
 SLOWEST_BEAT = 5.0
 

@@ -29,7 +29,7 @@ class Trust:
         the handshake.
         """
         if self.pin:
-            return _PinnedContext.for_pin(self.pin)
+            return PinnedContext.for_pin(self.pin)
         if self.insecure:
             context = ssl.create_default_context()
             context.check_hostname = False
@@ -49,13 +49,13 @@ class Certificate:
     why_not: str
 
 
-class _PinnedContext(ssl.SSLContext):
+class PinnedContext(ssl.SSLContext):
     """Accepts exactly one certificate, whoever signed it."""
 
     _digest: str
 
     @classmethod
-    def for_pin(cls, pin: str) -> "_PinnedContext":
+    def for_pin(cls, pin: str) -> "PinnedContext":
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -64,13 +64,19 @@ class _PinnedContext(ssl.SSLContext):
 
     def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
         connection = super().wrap_socket(*args, **kwargs)
-        certificate = connection.getpeercert(binary_form=True) or b""
-        algorithm = hashlib.sha1 if len(self._digest) == 40 else hashlib.sha256
-        if algorithm(certificate).hexdigest() != self._digest:
+        try:
+            self.check(connection.getpeercert(binary_form=True))
+        except ssl.SSLCertVerificationError:
             connection.close()
-            found = hashlib.sha256(certificate).hexdigest()
-            raise ssl.SSLCertVerificationError(f"the certificate is not the pinned one; its SHA-256 is {found}")
+            raise
         return connection
+
+    def check(self, certificate: bytes | None) -> None:
+        """Raise ssl.SSLCertVerificationError unless this (DER) is the pinned certificate."""
+        algorithm = hashlib.sha1 if len(self._digest) == 40 else hashlib.sha256
+        if algorithm(certificate or b"").hexdigest() != self._digest:
+            found = hashlib.sha256(certificate or b"").hexdigest()
+            raise ssl.SSLCertVerificationError(f"the certificate is not the pinned one; its SHA-256 is {found}")
 
 
 def normal_fingerprint(text: str) -> str:

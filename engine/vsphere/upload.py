@@ -1,7 +1,6 @@
 """Sending one file of an OVA to the URL that a lease gave for it.
 
-http.client with big blocks is the fastest plain way measured (313-328 MiB/s over TLS on loopback, pycurl 285, govc
-281; vSphere sheet).
+http.client with big blocks is the fastest plain way measured (vSphere sheet); `tls_stream` makes it faster still.
 """
 
 import hashlib
@@ -10,11 +9,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import UploadFailed
+from engine.vsphere.tls_stream import TlsStream
 from engine.vsphere.trust import Trust, certificate_refused, reason
 
 BLOCK = 1 << 20
@@ -43,6 +44,23 @@ class Destination:
     create: bool
 
 
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a TlsStream."""
+
+    default_port = http.client.HTTPS_PORT
+    sock: TlsStream | None
+
+    def __init__(self, host: str, port: int | None, context: ssl.SSLContext) -> None:
+        super().__init__(host, port)
+        self._context = context
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), CONNECT)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = TlsStream(plain, self._context, self.host)
+        self.sock.settimeout(STALL)
+
+
 class Upload:
     """One upload; `break_off` from another thread ends it at once, even while the host accepts nothing."""
 
@@ -53,12 +71,7 @@ class Upload:
         parts = urlsplit(destination.url)
         self._host = parts.netloc
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
-        if parts.scheme == "https":
-            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname or "", parts.port, context=destination.trust.context(), timeout=CONNECT
-            )
-        else:
-            self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT)
+        self._connection = _Connection(parts.hostname or "", parts.port, destination.trust.context())
         self._broken_off = threading.Event()
 
     def send(self, source: Source, progress: Callable[[int], None], algorithm: str) -> str:
@@ -83,17 +96,13 @@ class Upload:
     def break_off(self) -> None:
         """End the upload from another thread."""
         self._broken_off.set()
-        connection = self._connection.sock
-        if connection is not None:
-            try:
-                # The plain socket's: an SSLSocket drops its encryption first, and a send that races would go out plain.
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
-            except OSError:
-                return  # it was not connected any more
+        stream = self._connection.sock
+        if stream is not None:
+            with suppress(OSError):  # it may not be connected any more
+                stream.shutdown()
 
     def _begin(self) -> None:
         self._connection.connect()
-        self._connection.sock.settimeout(STALL)
         method = "PUT" if self._destination.create else "POST"
         self._connection.putrequest(method, self._path, skip_accept_encoding=True)
         content = "application/octet-stream" if self._destination.create else "application/x-vnd.vmware-streamVmdk"
