@@ -50,7 +50,8 @@ def deploy(
             made = make_plan(site, wanted, password, cancel)
             if plan:
                 _show_plan(made, as_json)
-                made.check()
+                if made.problems:
+                    raise typer.Exit(made.refusal().exit_code)
                 return
             made.check()
             progress = Progress()

@@ -176,6 +176,10 @@ def _reach(endpoint: "Endpoint", told: dict[str, str]) -> None:
 def _reached(endpoint: "Endpoint", why: str) -> Finding:
     where = f"{endpoint.host}:{endpoint.port}"
     if not why:
-        return Finding(f"endpoint {endpoint.name}", True, f"{where} answers")
+        return Finding(
+            f"endpoint {endpoint.name}",
+            True,
+            f"the port of {where} is open; slipway endpoint test {endpoint.name} looks at the rest",
+        )
     fix = f"check name, network and firewall; then: slipway endpoint test {endpoint.name}"
     return Finding(f"endpoint {endpoint.name}", False, f"{where}: {why}", fix)

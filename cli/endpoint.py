@@ -150,22 +150,10 @@ def list_endpoints(as_json: Json = False) -> None:
     if as_json:
         print_json(found)
         return
-    headers = ("NAME", "HOST", "USERNAME", "DATACENTER", "POOL", "DATASTORE", "FOLDER", "NETWORK")
+    headers = ("NAME", "HOST", "DATACENTER", "POOL", "DATASTORE", "FOLDER")
     print_table(
         headers,
-        [
-            (
-                one.name,
-                _server(one),
-                one.username,
-                one.datacenter,
-                one.resource_pool,
-                one.datastore,
-                one.vmfolder,
-                one.network,
-            )
-            for one in found
-        ],
+        [(one.name, _server(one), one.datacenter, one.resource_pool, one.datastore, one.vmfolder) for one in found],
     )
 
 

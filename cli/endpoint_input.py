@@ -98,7 +98,7 @@ def consent(server: str, certificate: "Certificate") -> None:
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return
     raise CertificateRefused(
-        "the certificate was not accepted of",
+        "cannot trust the certificate of",
         on=server,
         why=f"{told} {certificate.fingerprint}",
         fix=f"compare it with the server's own, then add --pin {certificate.fingerprint}",

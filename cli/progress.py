@@ -20,6 +20,10 @@ from cli.units import duration, size
 from engine.cancel import Cancel
 from engine.errors import Cancelled
 
+# Seconds without a byte before the line says so.
+SILENT = 5.0
+# Seconds in which a second Ctrl-C counts as the first: a process group may get it twice.
+SAME = 0.5
 # The rate is the one of the last seconds, not of the whole upload.
 WINDOW = 30.0
 REDRAW = 0.25
@@ -38,6 +42,7 @@ class Progress:
         self._steps: dict[str, str] = {}
         self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
         self._drawn = 0.0
+        self._finished = threading.Event()
 
     def began(self, item: str, step: str, detail: str = "") -> None:
         """A line for every new step."""
@@ -53,6 +58,8 @@ class Progress:
     def expects(self, _item: str, size: int) -> None:
         """More bytes to come."""
         with self._lock:
+            if self._terminal and not self._expected:
+                threading.Thread(target=self._watch, name="progress", daemon=True).start()
             self._expected += size
 
     def sent(self, _item: str, count: int) -> None:
@@ -67,8 +74,16 @@ class Progress:
                 self._drawn = now
                 self._draw()
 
+    def _watch(self) -> None:
+        """Draw also while nothing moves, so that a stall is seen."""
+        while not self._finished.wait(1):
+            with self._lock:
+                if time.monotonic() - self._samples[-1][0] > SILENT:
+                    self._draw()
+
     def finish(self) -> None:
         """Take the last line away."""
+        self._finished.set()
         with self._lock:
             self._wipe()
 
@@ -89,6 +104,9 @@ class Progress:
     def _line(self) -> str:
         (since, before), (now, done) = self._samples[0], self._samples[-1]
         line = f"{size(self._done)} of {size(self._expected)}"
+        silent = time.monotonic() - now
+        if silent > SILENT:
+            return f"{line}  no data for {silent:.0f} s"
         if now > since and done > before:
             rate = (done - before) / (now - since)
             line += f"  {size(rate)}/s  {duration((self._expected - self._done) / rate)} left"
@@ -105,9 +123,14 @@ def interruptible(cancel: Cancel) -> Iterator[None]:
     Cancelled leaves with exit code 130.
     """
 
+    asked: list[float] = []
+
     def ask(number: int, _frame: FrameType | None) -> None:
-        if cancel.asked and number == signal.SIGINT:
+        asked.append(time.monotonic())
+        if asked[-1] - asked[0] > SAME and number == signal.SIGINT:
             os._exit(INTERRUPTED)  # workers may be waiting for a vCenter that does not answer
+        if cancel.asked:
+            return
         cancel.ask()
         with suppress(OSError, ValueError):
             warn("stopping: uploads are taken back, clones that vCenter has begun end by themselves")

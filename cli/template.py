@@ -1,5 +1,6 @@
 """`slipway template`: the staged templates of an endpoint."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,18 +76,18 @@ def list_templates(
 
         with ThreadPoolExecutor(max(1, len(names))) as pool:
             found = dict(zip(names, pool.map(templates_of, names), strict=True))
-    failed = [answer for answer in found.values() if isinstance(answer, SlipwayError)]
-    if failed and len(failed) == len(names):
-        raise failed[0]
-    for error in failed:
-        warn(f"slipway: {error}")
+    failed = {name: answer for name, answer in found.items() if isinstance(answer, SlipwayError)}
+    for name, error in failed.items():
+        if len(failed) == len(names) == 1:
+            raise error
+        warn(json.dumps({"error": {**error.as_dict(), "endpoint": name}}) if as_json else f"slipway: {name}: {error}")
     rows = [(name, one) for name, templates in found.items() if isinstance(templates, list) for one in templates]
     if as_json:
         print_json([_document(name, template) for name, template in rows])
     else:
         _print(rows)
     if failed:
-        raise typer.Exit(failed[0].exit_code)
+        raise typer.Exit(next(iter(failed.values())).exit_code)
 
 
 def _print(rows: "list[tuple[str, Template]]") -> None:
@@ -138,7 +139,7 @@ def verify(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
 def remove(
     uid: Uid,
     endpoint: Endpoint,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Destroy a template. Its full clones stay; with linked clones it is refused."""
@@ -155,12 +156,24 @@ def remove(
 
 
 def _show(endpoint: str, template: "Template", as_json: bool) -> None:
+    from cli.units import size
+
     document = _document(endpoint, template)
     if as_json:
         print_json(document)
         return
-    for name, value in {**document, "staged_at": _moment(template), "why": template.why}.items():
-        say(f"{name.replace('_', ' ') + ':':12} {value if value not in (None, '') else '-'}")
+    lines = {
+        "endpoint": endpoint,
+        "uid": template.uid,
+        "state": f"{template.state}: {template.why}" if template.why else template.state,
+        "digest": template.digest,
+        "size": size(template.size_bytes),
+        "path": template.path,
+        "staged at": _moment(template),
+        "children": template.children,
+    }
+    for name, value in lines.items():
+        say(f"{name + ':':10} {value if value not in (None, '') else '-'}")
 
 
 def _document(endpoint: str, template: "Template") -> dict[str, Any]:

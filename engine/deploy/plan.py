@@ -98,13 +98,14 @@ class Plan:
             "problems": [problem.as_dict() for problem in self.problems],
         }
 
+    def refusal(self) -> SlipwayError:
+        """The plan's problem, or one error that lists all of them."""
+        return self.problems[0] if len(self.problems) == 1 else PlanRefused(self.profile.name, self.problems)
+
     def check(self) -> None:
-        """Raise the plan's problem, or one error that lists all of them; its kind is theirs when they agree."""
-        if not self.problems:
-            return
-        if len(self.problems) == 1:
-            raise self.problems[0]
-        raise PlanRefused(self.profile.name, self.problems)
+        """Raise the refusal when there is a problem."""
+        if self.problems:
+            raise self.refusal()
 
 
 def make_plan(site: Site, profile: Profile, password: str, cancel: Cancel) -> Plan:
@@ -157,7 +158,8 @@ class _Planner:
             upload_bytes=sum(upload_bytes(package) for package in uploads),
             space_needed=needed,
             space_free=free,
-            problems=tuple(self.problems),
+            # One missing file is one problem, however many VMs need it.
+            problems=tuple({str(problem): problem for problem in self.problems}.values()),
         )
 
     def _item(self, entry: Entry, taken: dict[str, Vm]) -> PlannedItem | None:

@@ -165,7 +165,7 @@ class _Run:
             made = make(self._maker, item, self._identity(item, row))
             vm = moid(made.vm)
             deployments.update_item(store, row.id, vm=vm, path=made.way, template=made.template, reason=made.reason)
-            if self._power_on:
+            if self._power_on and not vms.look(self._site.session, made.vm).powered_on:
                 self._watcher.began(item.name, "powering on")
                 vms.power_on(self._site.session, made.vm, item.name, self._cancel)
             result = _succeeded(item, made, vm, started)
@@ -173,7 +173,8 @@ class _Run:
             result = ItemResult(item.name, "cancelled", seconds=_since(started), reason=str(error))
         except SlipwayError as error:
             log.warning("%s: %s", item.name, error, exc_info=error)
-            result = ItemResult(item.name, "failed", seconds=_since(started), reason=str(error))
+            state = "cancelled" if self._cancel.asked else "failed"
+            result = ItemResult(item.name, state, seconds=_since(started), reason=str(error))
         deployments.update_item(store, row.id, state=result.state, reason=result.reason, seconds=result.seconds)
         self._watcher.began(item.name, result.state, result.reason)
         return result

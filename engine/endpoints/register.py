@@ -1,5 +1,6 @@
 """Adding and changing an endpoint: nothing is stored before its certificate was accepted and its login has worked."""
 
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +11,14 @@ from typing import Any, TypeVar
 from engine.endpoints.findings import Finding, State
 from engine.endpoints.hostname import joined
 from engine.endpoints.preflight import find_objects
-from engine.errors import BadInput, CertificateRefused, Conflict, LoginRefused, Unreachable
+from engine.errors import BadInput, CertificateRefused, Conflict, LoginRefused, SlipwayError, Unreachable
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Certificate, Trust, normal_fingerprint, reason, shown_certificate
 from storage import endpoints
 from storage.endpoints import Endpoint, NewEndpoint
 from storage.store import Store
+
+log = logging.getLogger(__name__)
 
 Consent = Callable[[str, Certificate], None]
 """Asks whether the certificate that this `host:port` shows is the right one, else raises CertificateRefused."""
@@ -73,6 +76,8 @@ def update(store: Store, name: str, changes: dict[str, Any], password: str | Non
             with _log_in(wanted, secret) as session:
                 changes = {**changes, "pin": wanted.pin, "instance_uuid": session.instance_uuid}
                 absent = _absent(session, wanted)
+    else:
+        absent = _absent_if_it_answers(store, wanted)
     if password is not None:
         changes = {**changes, "password": password}
     return Registered(endpoints.update(store, name, **changes), absent)
@@ -122,6 +127,16 @@ def _log_in(new: NewEndpoint, password: str) -> Session:
 def _absent(session: Session, new: NewEndpoint) -> tuple[Finding, ...]:
     _, findings = find_objects(session, new)
     return tuple(finding for finding in findings if finding.state is State.MISSING)
+
+
+def _absent_if_it_answers(store: Store, wanted: Endpoint) -> tuple[Finding, ...]:
+    """What the endpoint would name in vain. Names may be changed while vCenter is away, so no answer is no error."""
+    try:
+        with _log_in(wanted, endpoints.password(store, wanted)) as session:
+            return _absent(session, wanted)
+    except SlipwayError as error:
+        log.info("%s", error)
+        return ()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def remove(site: Site, uid: str) -> Template:
     with claims.held(site.store, claim):
         template = templates.look(site, uid, None)
         if template.ref is None:
-            raise NotFound("no template", on=template.path, why=template.why, fix="see: slipway template list")
+            raise NotFound("no template", on=template.path, why="it is not there", fix="see: slipway template list")
         machine = vms.details(site.session, template.ref)
         _check_ours(site, template, machine.vm)
         linked = templates.linked_children(site, machine)

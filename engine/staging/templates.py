@@ -170,6 +170,8 @@ def _verdict(
 
 
 def _edited(machine: Details, ours: Identity) -> str:
+    if ours.component != component_uid(machine.vm.name):
+        return f"renamed: it is {ours.component}"
     now = shape_of(machine)
     changed = [f"{name} {was} -> {now[name]}" for name, was in ours.shape.items() if name in now and now[name] != was]
     return "edited: " + ", ".join(changed) if changed else ""
@@ -263,6 +265,7 @@ def find(site: Site, uid: str) -> Template:
     for template in listing(site, components.listing(site.store)):
         if template.uid == uid:
             return template
+    components.get(site.store, uid)
     raise NotFound(
         "no template",
         on=path_of(site, uid),

@@ -71,7 +71,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        self._beat.join()
+        self._beat.join(1)  # it may wait for a vCenter that does not answer, and ends by itself then
 
     def complete(self) -> None:
         """Say that every file has arrived: the VM is whole."""

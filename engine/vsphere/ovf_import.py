@@ -94,7 +94,7 @@ def import_vm(
     except BaseException as error:
         why = lease.error() if isinstance(error, UploadFailed) else None
         lease.abort()
-        remove_half_made(session, lease.vm, request.name)
+        remove_half_made(session, lease.vm, request.name, why or error)
         if why is not None:
             raise why from error
         raise
@@ -102,12 +102,16 @@ def import_vm(
     return vm
 
 
-def remove_half_made(session: Session, vm: vim.VirtualMachine, name: str) -> None:
-    """Destroy what an aborted lease may have left (stock vcsim leaves it, a vCenter removes it)."""
+def remove_half_made(session: Session, vm: vim.VirtualMachine, name: str, error: BaseException) -> None:
+    """Destroy what an aborted lease may have left (stock vcsim leaves it, a vCenter removes it). The error says so if
+    that cannot be.
+    """
     try:
         destroy(session, vm, name)
-    except SlipwayError as error:
-        log.warning("%s is left behind, the next run removes it: %s", name, error)
+    except SlipwayError as failure:
+        log.warning("%s is left behind: %s", name, failure)
+        if isinstance(error, SlipwayError):
+            error.fix = f"{error.fix}; {name} may be left in vCenter, the next run removes it".lstrip("; ")
 
 
 def _import_spec(

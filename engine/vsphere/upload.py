@@ -156,5 +156,5 @@ class Upload:
             f"cannot upload {self.name} to",
             on=self._host,
             why=why,
-            fix="check the network to that host on port 443, then try again",
+            fix="check the network to that host, then try again",
         )

@@ -246,13 +246,11 @@ def test_a_terminal_that_says_no(store: Path, vcenter: Stock) -> None:
 
 
 def test_list_and_show_for_people(slipway: Slipway, add: Slipway, vcenter: Stock) -> None:
-    assert slipway("endpoint", "list").out.splitlines() == [
-        "NAME  HOST  USERNAME  DATACENTER  POOL  DATASTORE  FOLDER  NETWORK"
-    ]
+    assert slipway("endpoint", "list").out.splitlines() == ["NAME  HOST  DATACENTER  POOL  DATASTORE  FOLDER"]
     add(vcenter)
     header, row = slipway("endpoint", "list").out.splitlines()
     assert header.split()[:2] == ["NAME", "HOST"]
-    assert row.split()[:3] == ["vc01", f"{vcenter.host}:{vcenter.port}", "operator"]
+    assert row.split()[:3] == ["vc01", f"{vcenter.host}:{vcenter.port}", "DC0"]
     shown = slipway("endpoint", "show", "vc01").out
     assert f"pinned to {vcenter.fingerprint}" in shown
     assert PASSWORD not in shown
@@ -276,6 +274,13 @@ def test_update_of_a_name_needs_no_vcenter(slipway: Slipway, add: Slipway, vcent
     assert (made.datastore, made.vmfolder, made.network, made.host_system) == ("other", "a/b", None, "DC0_C0_H0")
     assert made.pin == proxy.fingerprint
     assert stored_password() == PASSWORD
+
+
+def test_update_of_a_name_notes_what_is_missing(slipway: Slipway, add: Slipway, vcenter: Stock) -> None:
+    add(vcenter)
+    changed = slipway("endpoint", "update", "vc01", "--datastore", "nosuch")
+    assert changed.code == 0
+    assert "note: datastore: no datastore named nosuch" in changed.err
 
 
 def test_update_of_the_host_needs_consent_again(slipway: Slipway, add: Slipway, vcenter: Stock, tmp_path: Path) -> None:
