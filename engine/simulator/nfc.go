@@ -54,7 +54,7 @@ func (vc *vcenter) serveHost(name string) (*esxi, error) {
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 as ESXi
 		ErrorLog:          silentLog,
 	}
-	go func() { _ = host.server.ServeTLS(listener, "", "") }()
+	go func() { _ = host.server.ServeTLS(bufferedListener{listener}, "", "") }()
 	return host, nil
 }
 
@@ -276,6 +276,9 @@ func reset(w http.ResponseWriter) {
 	}
 	if secure, ok := connection.(*tls.Conn); ok {
 		connection = secure.NetConn()
+	}
+	if ahead, ok := connection.(*bufferedConn); ok {
+		connection = ahead.Conn
 	}
 	if plain, ok := connection.(*net.TCPConn); ok {
 		_ = plain.SetLinger(0)
