@@ -136,7 +136,8 @@ def interruptible(cancel: Cancel) -> Iterator[None]:
             warn("stopping: uploads are taken back, clones that vCenter has begun end by themselves")
             warn("(once more to leave at once: the next run then cleans up)")
 
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # What is ignored stays so: nohup, and a shell's background jobs.
+    caught = [one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
     before = {number: signal.signal(number, ask) for number in caught}
     try:
         yield
