@@ -216,12 +216,6 @@ def power_on(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cance
     tasks.wait(session, session.call("power on", name, ref.PowerOnVM_Task, None), "power on", name, cancel)
 
 
-def power_off(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cancel) -> None:
-    """Power off hard; off already is fine."""
-    if look(session, ref).powered_on:
-        tasks.wait(session, session.call("power off", name, ref.PowerOffVM_Task), "power off", name, cancel)
-
-
 def vcenter_time(session: Session) -> datetime:
     """vCenter's clock, aware."""
     now: datetime = session.call(

@@ -244,6 +244,11 @@ def _unwrapped(value: Any) -> Any:
     return value["_value"] if isinstance(value, dict) and "_value" in value else value
 
 
+def entries(uid: str, *names: str) -> list[list[dict[str, object]]]:
+    """A profile's components: one step of VMs side by side, with host ids from 11 on."""
+    return [[{"component_uid": uid, "hostname": name, "host_id": number} for number, name in enumerate(names, 11)]]
+
+
 def sample_ova(path: Path, name: str, disks: Sequence[int] = (MIB,), **other: Any) -> Sample:
     """An OVA with the guestinfo properties of the library's appliances."""
     properties = [

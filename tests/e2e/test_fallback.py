@@ -4,11 +4,7 @@ import pytest
 
 from engine.simulator.launcher import Simulator
 from storage import claims
-from tests.e2e.lab import MIB, Lab
-
-
-def entries(uid: str, *names: str) -> list[list[dict[str, object]]]:
-    return [[{"component_uid": uid, "hostname": name, "host_id": number} for number, name in enumerate(names, 11)]]
+from tests.e2e.lab import MIB, Lab, entries
 
 
 def nothing_left(lab: Lab, *machines: str) -> None:

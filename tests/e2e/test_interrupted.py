@@ -9,7 +9,7 @@ import pytest
 
 from engine.simulator.launcher import Simulator
 from storage import claims
-from tests.e2e.lab import MIB, Lab
+from tests.e2e.lab import MIB, Lab, entries
 
 PATIENCE = 60.0
 
@@ -26,10 +26,6 @@ def until(condition: Callable[[], bool], process: "subprocess.Popen[str] | None"
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
     _, err = process.communicate(timeout=PATIENCE)
     return process.returncode, err
-
-
-def entries(uid: str, *names: str) -> list[list[dict[str, object]]]:
-    return [[{"component_uid": uid, "hostname": name, "host_id": number} for number, name in enumerate(names, 11)]]
 
 
 def machines(lab: Lab) -> list[str]:
