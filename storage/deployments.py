@@ -25,13 +25,18 @@ PENDING = "pending"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One run. `created` and `ended` are UTC on the database's clock; `profile` its text, without secrets."""
+    """One run. `created` and `ended` are UTC on the database's clock; `profile` its text, without secrets.
+
+    `secret` is the profile with its password, encrypted, while a job needs it; None after that.
+    """
 
     id: int
     name: str
     endpoint_id: int
     state: str
     profile: str
+    secret: str | None
+    power_on: bool
     created: datetime
     ended: datetime | None
     bytes_sent: int

@@ -37,10 +37,14 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint(NewEndpoint):
-    """An endpoint of the store. `instance_uuid` is vCenter's own, learned at the first login; `created` is UTC."""
+    """An endpoint of the store. `instance_uuid` is vCenter's own, learned at the first login; `created` is UTC.
+
+    `refused`: vCenter refused this user name and password; nothing tries them again by itself (accounts lock).
+    """
 
     id: int
     instance_uuid: str | None
+    refused: bool
     created: datetime
 
 
@@ -91,6 +95,8 @@ def update(store: Store, name: str, /, **changes: Any) -> Endpoint:
         if field not in changeable:
             raise BadInput("no field", on=f'"{field}" of an endpoint', fix=suggestion(field, changeable))
     told = ", ".join(sorted(changes))
+    if changes.keys() & {"password", "username", "host"}:
+        changes.setdefault("refused", False)
     if "password" in changes:
         changes["password"] = store.encrypt(changes["password"])
     try:

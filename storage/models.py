@@ -21,10 +21,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The Alembic revision this code works with; revisions are numbered, so a greater one is a newer Slipway's."""
 
 
@@ -93,6 +95,7 @@ endpoints = Table(
     Column("ca", Text),
     Column("insecure", Boolean, nullable=False),
     Column("instance_uuid", String),
+    Column("refused", Boolean, nullable=False, server_default=false()),
     Column("created", UtcTime, nullable=False),
     UniqueConstraint("name"),
     sqlite_autoincrement=True,
@@ -126,6 +129,8 @@ deployments = Table(
     Column("endpoint_id", ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("state", String, nullable=False),
     Column("profile", Text, nullable=False),
+    Column("secret", Text),
+    Column("power_on", Boolean, nullable=False, server_default=true()),
     Column("created", UtcTime, nullable=False),
     Column("ended", UtcTime),
     Column("bytes_sent", BigInteger, nullable=False),
@@ -148,6 +153,46 @@ items = Table(
     Column("reason", Text, nullable=False),
     Column("seconds", Float, nullable=False),
     sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("endpoint_id", ForeignKey("endpoints.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("deployment_id", ForeignKey("deployments.id", ondelete="CASCADE"), index=True),
+    Column("component_uid", String),
+    Column("priority", Integer, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("cancel", Boolean, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Column("ended", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("item", String, nullable=False),
+    Column("step", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("began", UtcTime, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("endpoint_id", ForeignKey("endpoints.id", ondelete="CASCADE"), primary_key=True),
+    Column("vm", String, primary_key=True),
+    Column("seen", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
 )
 
 audit = Table(

@@ -11,7 +11,7 @@ from sqlalchemy import delete as erase
 from sqlalchemy import update as change
 from sqlalchemy.exc import IntegrityError
 
-from storage import audit
+from storage import audit, pace
 from storage.errors import BadInput, Conflict, NotFound
 from storage.models import settings
 from storage.nearest import suggestion
@@ -38,6 +38,7 @@ def create(store: Store, name: str, value: str, description: str) -> Setting:
     name = _usable(name)
     if not description.strip():
         raise BadInput("cannot create setting", on=name, why="the description is empty", fix="describe it with -d")
+    pace.check(name, value)
     stored = _stored(store, name, value)
     try:
         with store.begin() as tx:
@@ -85,6 +86,7 @@ def is_on(store: Store, name: str) -> bool:
 def update(store: Store, name: str, value: str, description: str | None = None) -> Setting:
     """Set the value, and the description when one is given. Raises NotFound, BadInput."""
     name = _usable(name)
+    pace.check(name, value)
     changes = {"value": _stored(store, name, value)}
     if description is not None:
         changes["description"] = description

@@ -63,6 +63,11 @@ class Store:
         moment: datetime = tx.execute(text("SELECT clock_timestamp()")).scalar_one()
         return moment.astimezone(UTC)
 
+    def alone(self, tx: Connection, what: str) -> None:
+        """Wait until no other transaction is `alone` with `what`. On SQLite every writer is alone anyway."""
+        if tx.dialect.name == "postgresql":
+            tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:what))"), {"what": f"slipway {what}"})
+
     def encrypt(self, plain: str) -> str:
         """`plain` under the store's key. Call it before `begin`: the first call may make the key."""
         return secrets.encrypt(self.make_key(), plain)

@@ -10,7 +10,7 @@ from storage.store import Store
 
 
 def test_a_new_store_has_the_flag_and_it_is_off(store: Store) -> None:
-    [flag] = settings.listing(store)
+    [flag] = [one for one in settings.listing(store) if one.name == settings.FLAG]
     assert (flag.name, flag.value, flag.secret) == ("ff_endpoint_ova_staging", "false", False)
     assert flag.description
     assert not settings.is_on(store, settings.FLAG)

@@ -1,0 +1,150 @@
+"""Jobs: what the worker has to do, is doing and did: deployments, and components to stage.
+
+A deployment has one job per attempt. Clients write here and read here; the worker alone changes a job's state.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, insert, select
+from sqlalchemy import update as change
+
+from storage.errors import BadInput, NotFound
+from storage.models import jobs
+from storage.nearest import suggestion
+from storage.store import Store
+
+PRIORITY = 10
+"""Of a job for which nobody said another; a lower number comes first."""
+
+
+class Kind(StrEnum):
+    """What is to be done."""
+
+    DEPLOY = "deploy"
+    STAGE = "stage"
+
+
+class State(StrEnum):
+    """Where a job is. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ACTIVE = (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job. `cancel`: somebody asked to stop it. `error` says why it failed, in one line for people.
+
+    A staging has a `component_uid`, and the `deployment_id` for which it was begun, None when asked for by hand.
+    """
+
+    id: int
+    kind: Kind
+    endpoint_id: int
+    deployment_id: int | None
+    component_uid: str | None
+    priority: int
+    state: State
+    cancel: bool
+    error: str
+    created: datetime
+    ended: datetime | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still to be done, or under way."""
+        return self.state in ACTIVE
+
+
+def create_deploy(store: Store, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> Job:
+    """Queue a deployment; the one that is active already, if any."""
+    return _create(store, Kind.DEPLOY, endpoint_id, deployment_id, None, priority)
+
+
+def create_stage(
+    store: Store, endpoint_id: int, component_uid: str, deployment_id: int | None = None, priority: int = PRIORITY
+) -> Job:
+    """Queue a staging for the deployment, or for nobody in particular; the one that is active already, if any."""
+    return _create(store, Kind.STAGE, endpoint_id, deployment_id, component_uid, priority)
+
+
+def _create(
+    store: Store, kind: Kind, endpoint_id: int, deployment_id: int | None, component_uid: str | None, priority: int
+) -> Job:
+    alike = jobs.c.deployment_id == deployment_id if kind is Kind.DEPLOY else jobs.c.component_uid == component_uid
+    active = select(jobs.c.id).where(
+        jobs.c.kind == kind, jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE), ~jobs.c.cancel
+    )
+    new = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id, "component_uid": component_uid}
+    with store.begin() as tx:
+        store.alone(tx, "jobs")
+        number = tx.execute(active).scalars().first()
+        if number is None:
+            row = {**new, "priority": priority, "state": State.QUEUED, "cancel": False, "error": ""}
+            made = tx.execute(insert(jobs).values(**row, created=store.now(tx)).returning(jobs.c.id))
+            number = made.scalar_one()
+    return get(store, number)
+
+
+def get(store: Store, job_id: int) -> Job:
+    """The job of that id. Raises NotFound."""
+    found = _select(store, select(jobs).where(jobs.c.id == job_id))
+    if not found:
+        raise NotFound("no job", on=str(job_id), why="its records were removed")
+    return found[0]
+
+
+def active(store: Store) -> list[Job]:
+    """Every job that is queued or running, oldest first."""
+    return _select(store, select(jobs).where(jobs.c.state.in_(ACTIVE)).order_by(jobs.c.id))
+
+
+def of_deployment(store: Store, deployment_id: int) -> list[Job]:
+    """The deployment's attempts, and the stagings begun for it, oldest first."""
+    return _select(store, select(jobs).where(jobs.c.deployment_id == deployment_id).order_by(jobs.c.id))
+
+
+def stagings(store: Store, endpoint_id: int, component_uid: str) -> list[Job]:
+    """Every staging of the component there, newest first."""
+    alike = (jobs.c.kind == Kind.STAGE, jobs.c.endpoint_id == endpoint_id, jobs.c.component_uid == component_uid)
+    return _select(store, select(jobs).where(*alike).order_by(jobs.c.id.desc()))
+
+
+def ask_cancel(store: Store, job_id: int) -> bool:
+    """Ask the worker to stop the job; False when it has ended already."""
+    with store.begin() as tx:
+        asked = tx.execute(change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(cancel=True))
+        return asked.rowcount == 1
+
+
+def update(store: Store, job_id: int, /, **changes: Any) -> None:
+    """Change fields of a Job but its ids. Raises NotFound, BadInput for a field that is none."""
+    changeable = {field.name for field in fields(Job)} - {"id", "kind", "endpoint_id", "deployment_id"}
+    for field in changes:
+        if field not in changeable:
+            raise BadInput("no field", on=f'"{field}" of job', fix=suggestion(field, changeable))
+    with store.begin() as tx:
+        if tx.execute(change(jobs).where(jobs.c.id == job_id).values(**changes)).rowcount == 0:
+            raise NotFound("no job", on=str(job_id), why="its records were removed")
+
+
+def end(store: Store, job_id: int, state: State, error: str = "") -> None:
+    """The job is over, unless it was already."""
+    with store.begin() as tx:
+        over = {"state": state, "error": error, "ended": store.now(tx)}
+        tx.execute(change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(**over))
+
+
+def _select(store: Store, query: Select[Any]) -> list[Job]:
+    with store.read() as tx:
+        rows = tx.execute(query).mappings().all()
+    return [Job(**{**row, "kind": Kind(row["kind"]), "state": State(row["state"])}) for row in rows]
