@@ -22,6 +22,9 @@ from storage.store import Store
 PENDING = "pending"
 """State of a new deployment and of its items; what follows is the engine's."""
 
+REMOVED = "removed"
+"""State of a deployment whose VMs were removed on purpose; its records stay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -63,11 +66,21 @@ class Item:
 _UNKNOWN = {"path": "", "template": "", "vm": "", "task": "", "instance_uuid": "", "reason": "", "seconds": 0.0}
 
 
-def create(store: Store, name: str, endpoint_id: int, profile: str, items: Sequence[tuple[str, str]]) -> Deployment:
+def create(
+    store: Store,
+    name: str,
+    endpoint_id: int,
+    profile: str,
+    items: Sequence[tuple[str, str]],
+    *,
+    secret: str | None = None,
+    power_on: bool = True,
+) -> Deployment:
     """Record a new deployment with its items, given as (VM name, component uid). Raises NotFound for the endpoint."""
     try:
         with store.begin() as tx:
             new = {"name": name, "endpoint_id": endpoint_id, "state": PENDING, "profile": profile, "bytes_sent": 0}
+            new |= {"secret": secret, "power_on": power_on}
             made = tx.execute(insert(deployments).values(**new, created=store.now(tx)).returning(deployments.c.id))
             number = made.scalar_one()
             for vm_name, uid in items:

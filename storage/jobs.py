@@ -1,4 +1,4 @@
-"""Jobs: what the worker has to do, is doing and did: deployments, and components to stage.
+"""Jobs: what the worker has to do, is doing and did: deployments, their removal, and components to stage.
 
 A deployment has one job per attempt. Clients write here and read here; the worker alone changes a job's state.
 """
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """What is to be done."""
 
     DEPLOY = "deploy"
+    REMOVE = "remove"
     STAGE = "stage"
 
 
@@ -66,8 +67,13 @@ class Job:
 
 
 def create_deploy(store: Store, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> Job:
-    """Queue a deployment; the one that is active already, if any."""
+    """Queue a deployment. What is active of this deployment already is returned instead."""
     return _create(store, Kind.DEPLOY, endpoint_id, deployment_id, None, priority)
+
+
+def create_remove(store: Store, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> Job:
+    """Queue the removal of a deployment's VMs. What is active of this deployment already is returned instead."""
+    return _create(store, Kind.REMOVE, endpoint_id, deployment_id, None, priority)
 
 
 def create_stage(
@@ -80,10 +86,11 @@ def create_stage(
 def _create(
     store: Store, kind: Kind, endpoint_id: int, deployment_id: int | None, component_uid: str | None, priority: int
 ) -> Job:
-    alike = jobs.c.deployment_id == deployment_id if kind is Kind.DEPLOY else jobs.c.component_uid == component_uid
-    active = select(jobs.c.id).where(
-        jobs.c.kind == kind, jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE), ~jobs.c.cancel
-    )
+    if kind is Kind.STAGE:
+        alike = (jobs.c.kind == kind) & (jobs.c.component_uid == component_uid) & ~jobs.c.cancel
+    else:
+        alike = (jobs.c.kind != Kind.STAGE) & (jobs.c.deployment_id == deployment_id)
+    active = select(jobs.c.id).where(jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE))
     new = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id, "component_uid": component_uid}
     with store.begin() as tx:
         store.alone(tx, "jobs")
@@ -92,6 +99,9 @@ def _create(
             row = {**new, "priority": priority, "state": State.QUEUED, "cancel": False, "error": ""}
             made = tx.execute(insert(jobs).values(**row, created=store.now(tx)).returning(jobs.c.id))
             number = made.scalar_one()
+        elif kind is Kind.STAGE and deployment_id is None:
+            # Asked for by hand too: it no longer depends on the deployment that began it.
+            tx.execute(change(jobs).where(jobs.c.id == number).values(deployment_id=None))
     return get(store, number)
 
 

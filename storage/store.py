@@ -39,6 +39,12 @@ class Store:
         """The SQLite file's path or the URL without its password."""
         return database.location(self.engine.url)
 
+    @property
+    def address(self) -> str:
+        """What `open_store` takes to open this store again; a URL with its password: for no eyes and no argument list."""
+        url = self.engine.url
+        return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=False)
+
     def begin(self) -> AbstractContextManager[Connection]:
         """A write transaction: commits at the end, rolls back on an exception. On SQLite it holds the write lock.
 

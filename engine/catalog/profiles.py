@@ -129,8 +129,17 @@ def read_profile(path: Path, overrides: Iterable[tuple[str, str]] = ()) -> Profi
     problems: list[str] = []
     for dotted, text in overrides:
         _override(document, dotted.split("."), text, problems)
+    return _checked(document, str(path), problems)
+
+
+def profile_of(document: dict[str, Any], where: str) -> Profile:
+    """The profile that `Profile.as_dict` told; `where` names it in errors. Raises BadInput."""
+    return _checked(document, where, [])
+
+
+def _checked(document: dict[Any, Any], where: str, problems: list[str]) -> Profile:
     profile = _profile(document, problems)
-    refuse_all("cannot use profile", str(path), problems)
+    refuse_all("cannot use profile", where, problems)
     assert profile is not None  # noqa: S101 - no problem, so there is one
     return profile
 

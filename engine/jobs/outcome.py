@@ -1,0 +1,75 @@
+"""What became of a deployment, as the store tells it: while it runs, and when it has ended."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.jobs.submit import active_job
+from storage import deployments, endpoints, jobs, steps
+from storage.deployments import Deployment
+from storage.jobs import Kind
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One VM. `state`: pending, running, succeeded, failed, cancelled; `path`: staged, direct, skipped or ""."""
+
+    name: str
+    state: str
+    path: str
+    template: str
+    vm: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One deployment. `bytes_sent` counts the bytes of disks sent to leases; `error` says why none of its VMs was
+    begun, "" otherwise.
+    """
+
+    id: int
+    name: str
+    endpoint: str
+    state: str
+    seconds: float
+    bytes_sent: int
+    error: str
+    items: tuple[ItemResult, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The stable JSON form (docs/cli.md)."""
+        return asdict(self)
+
+
+def result_of(store: Store, deployment_id: int) -> Result:
+    """The deployment as it is now. Raises NotFound."""
+    deployment = deployments.get(store, deployment_id)
+    attempts = [job for job in jobs.of_deployment(store, deployment_id) if job.kind is not Kind.STAGE]
+    last = attempts[-1] if attempts else None
+    with store.read() as tx:
+        until = deployment.ended or store.now(tx)
+    rows = deployments.items(store, deployment_id)
+    return Result(
+        id=deployment.id,
+        name=deployment.name,
+        endpoint=endpoints.by_id(store, deployment.endpoint_id).name,
+        state=state_of(store, deployment),
+        seconds=round((until - (last.created if last else deployment.created)).total_seconds(), 3),
+        bytes_sent=steps.bytes_sent(store, deployment_id),
+        error=last.error if last else "",
+        items=tuple(
+            ItemResult(row.name, row.state, row.path, row.template, row.vm, row.seconds, row.reason) for row in rows
+        ),
+    )
+
+
+def state_of(store: Store, deployment: Deployment) -> str:
+    """The deployment's state; `cancelling` and `removing` while such a job is under way."""
+    job = active_job(store, deployment)
+    if job is None:
+        return deployment.state
+    if job.kind is Kind.REMOVE:
+        return "removing"
+    return "cancelling" if job.cancel else deployment.state

@@ -1,0 +1,231 @@
+"""Is there a worker for this store, and starting one. A store has one engine, in a process of its own.
+
+On SQLite the worker holds flock(2) on `<store>.worker` beside the file; on PostgreSQL an advisory lock, so that one
+worker serves the store whatever hosts its clients are on. Both end with the process, however it ends.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from engine.errors import Conflict, Refused
+from engine.staging.holder import Holder, myself
+from storage.models import settings
+from storage.store import Store
+
+ROW = "_slipway_worker"
+# Seconds between two signs of life, and after how many without one a worker counts as hung.
+BEAT, SILENT = 5.0, 30.0
+# Seconds that a worker which was just started may take until it holds its lock (importing DBOS without bytecode: 3 s).
+STARTING = 15.0
+# What a worker inherits: it outlives its starter, whose environment may hold the lab's passwords.
+INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+)
+INHERITED_KINDS = ("LC_", "XDG_", "SLIPWAY_", "PYTHON", "COVERAGE_")
+_LOCK_CLASS = 0x511B
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The worker as the store knows it. `silent` is how many seconds ago it last showed that it is alive."""
+
+    holder: Holder
+    since: datetime
+    silent: float
+
+    @property
+    def hung(self) -> bool:
+        """Whether it holds its lock and does nothing: stopped by a signal, or waiting for a disk."""
+        return self.silent > SILENT
+
+    def __str__(self) -> str:
+        return f"pid {self.holder.pid} of {self.holder.owner} on {self.holder.host}"
+
+
+@contextmanager
+def holding(store: Store) -> Iterator[None]:
+    """Be the store's worker. Raises Conflict when another process is."""
+    with _flocked(store) if _path(store) else _advisory_lock(store):
+        show_life(store)
+        try:
+            yield
+        finally:
+            with store.begin() as tx:
+                tx.execute(delete(settings).where(settings.c.name == ROW))
+
+
+def is_there(store: Store) -> bool:
+    """Whether some process holds the worker's lock."""
+    path = _path(store)
+    if path is None:
+        with store.read() as tx:
+            held = text(
+                "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = :kind AND objid = :id AND granted"
+            )
+            return tx.execute(held, {"kind": _LOCK_CLASS, "id": _number(store)}).first() is not None
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def find(store: Store) -> Worker | None:
+    """The store's worker, None when none runs or it has only just started."""
+    if not is_there(store):
+        return None
+    with store.read() as tx:
+        value = tx.execute(select(settings.c.value).where(settings.c.name == ROW)).scalar_one_or_none()
+        now = store.now(tx)
+    if value is None:
+        return None
+    said = json.loads(value)
+    beat = datetime.fromisoformat(said["beat"])
+    return Worker(Holder(**said["holder"]), datetime.fromisoformat(said["since"]), (now - beat).total_seconds())
+
+
+def show_life(store: Store) -> None:
+    """The worker's sign of life, on the database's clock."""
+    with store.begin() as tx:
+        now = store.now(tx).isoformat()
+        row = tx.execute(select(settings.c.value).where(settings.c.name == ROW)).scalar_one_or_none()
+        me = asdict(myself())
+        mine = row is not None and json.loads(row)["holder"] == me
+        since = json.loads(row)["since"] if row is not None and mine else now
+        value = json.dumps({"holder": me, "since": since, "beat": now})
+        if row is None:
+            tx.execute(insert(settings).values(name=ROW, value=value, description="The worker of this store"))
+        else:
+            tx.execute(update(settings).where(settings.c.name == ROW).values(value=value))
+
+
+class Starter:
+    """Starts a worker where none runs; kept by a client for as long as it waits for a job."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._started: subprocess.Popen[bytes] | None = None
+        self._at = 0.0
+
+    def ensure(self) -> None:
+        """Start a worker unless one runs or was just started. Raises Refused when it cannot be started."""
+        if is_there(self._store) or self._is_starting():
+            return
+        environment = {name: value for name, value in os.environ.items() if _is_inherited(name)}
+        environment["SLIPWAY_STORE"] = self._store.address
+        self._at = time.monotonic()
+        try:
+            self._started = subprocess.Popen(
+                [sys.executable, "-m", "cli", "worker", "--until-idle"],
+                cwd=Path(__file__).parents[2],  # where these packages are
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise Refused("cannot start the worker", on=sys.executable, why=why, fix="run: slipway worker") from error
+
+    def _is_starting(self) -> bool:
+        if self._started is None or time.monotonic() - self._at > STARTING:
+            return False
+        return self._started.poll() is None
+
+
+def _is_inherited(name: str) -> bool:
+    return name in INHERITED or name.startswith(INHERITED_KINDS) or name.lower().endswith("_proxy")
+
+
+def _path(store: Store) -> Path | None:
+    file = store.engine.url.database if store.engine.dialect.name == "sqlite" else None
+    return Path(f"{file}.worker") if file else None
+
+
+def _number(store: Store) -> int:
+    return int(store.id, 16)
+
+
+@contextmanager
+def _flocked(store: Store) -> Iterator[None]:
+    path = _path(store)
+    handle = os.open(str(path), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # A client that asks `is_there` holds it shared for some microseconds.
+        deadline = time.monotonic() + 1
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise _taken(store) from None
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _advisory_lock(store: Store) -> Iterator[None]:
+    """Session-level: the server frees it when the connection ends; `still_held` tells a worker that lost its own."""
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        arguments = {"kind": _LOCK_CLASS, "id": _number(store)}
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:kind, :id)"), arguments).scalar_one():
+            raise _taken(store)
+        _connections[store.id] = connection
+        try:
+            yield
+        finally:
+            del _connections[store.id]
+
+
+def still_held(store: Store) -> bool:
+    """Whether this process is the store's worker still: on PostgreSQL its lock goes with a broken connection."""
+    connection = _connections.get(store.id)
+    if connection is None:
+        return True
+    try:
+        connection.execute(text("SELECT 1"))
+    except DBAPIError:
+        return False
+    return True
+
+
+_connections: dict[str, object] = {}
+
+
+def _taken(store: Store) -> Conflict:
+    there = find(store)
+    who = f" ({there})" if there else ""
+    return Conflict(
+        "cannot work on", on=store.location, why=f"a worker is running already{who}", fix="nothing is needed"
+    )
