@@ -41,7 +41,7 @@ class Store:
 
     @property
     def address(self) -> str:
-        """What `open_store` takes to open this store again; a URL with its password: for no eyes and no argument list."""
+        """What `open_store` takes to open this store again. A URL has its password in it: never show it."""
         url = self.engine.url
         return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=False)
 

@@ -10,11 +10,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -45,6 +46,9 @@ INHERITED = (
 INHERITED_KINDS = ("LC_", "XDG_", "SLIPWAY_", "PYTHON", "COVERAGE_")
 _LOCK_CLASS = 0x511B
 
+StillHeld: TypeAlias = Callable[[], bool]
+"""Whether this process is the store's worker still; a PostgreSQL lock goes with a connection that breaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -64,12 +68,12 @@ class Worker:
 
 
 @contextmanager
-def holding(store: Store) -> Iterator[None]:
-    """Be the store's worker. Raises Conflict when another process is."""
-    with _flocked(store) if _path(store) else _advisory_lock(store):
+def holding(store: Store) -> Iterator[StillHeld]:
+    """Be the store's worker; gives a way to ask whether we still are. Raises Conflict when another process is."""
+    with _flocked(store) if _path(store) else _advisory_lock(store) as still_held:
         show_life(store)
         try:
-            yield
+            yield still_held
         finally:
             with store.begin() as tx:
                 tx.execute(delete(settings).where(settings.c.name == ROW))
@@ -175,7 +179,7 @@ def _number(store: Store) -> int:
 
 
 @contextmanager
-def _flocked(store: Store) -> Iterator[None]:
+def _flocked(store: Store) -> Iterator[StillHeld]:
     path = _path(store)
     handle = os.open(str(path), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -189,38 +193,27 @@ def _flocked(store: Store) -> Iterator[None]:
                 if time.monotonic() > deadline:
                     raise _taken(store) from None
                 time.sleep(0.01)
-        yield
+        yield lambda: True
     finally:
         os.close(handle)
 
 
 @contextmanager
-def _advisory_lock(store: Store) -> Iterator[None]:
-    """Session-level: the server frees it when the connection ends; `still_held` tells a worker that lost its own."""
+def _advisory_lock(store: Store) -> Iterator[StillHeld]:
+    """Session-level: the server frees it when the connection ends."""
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         arguments = {"kind": _LOCK_CLASS, "id": _number(store)}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:kind, :id)"), arguments).scalar_one():
             raise _taken(store)
-        _connections[store.id] = connection
-        try:
-            yield
-        finally:
-            del _connections[store.id]
 
+        def still_held() -> bool:
+            try:
+                connection.execute(text("SELECT 1"))
+            except DBAPIError:
+                return False
+            return True
 
-def still_held(store: Store) -> bool:
-    """Whether this process is the store's worker still: on PostgreSQL its lock goes with a broken connection."""
-    connection = _connections.get(store.id)
-    if connection is None:
-        return True
-    try:
-        connection.execute(text("SELECT 1"))
-    except DBAPIError:
-        return False
-    return True
-
-
-_connections: dict[str, object] = {}
+        yield still_held
 
 
 def _taken(store: Store) -> Conflict:
