@@ -7,6 +7,7 @@ __all__ = [
     "BadPackage",
     "Cancelled",
     "CertificateRefused",
+    "ClaimLost",
     "Conflict",
     "EndpointUnreachable",
     "Failed",
@@ -54,6 +55,10 @@ class NameTaken(Conflict):
     """Another object of that name is in the folder or vApp (DuplicateName, FileAlreadyExists)."""
 
 
+class ClaimLost(Conflict):
+    """Somebody cleared the claim or took it over: its holder stops before its next write (DESIGN.md rule 4)."""
+
+
 class Gone(NotFound):
     """vmodl.fault.ManagedObjectNotFound: the object was removed."""
 
@@ -71,7 +76,14 @@ class VSphereFault(Failed):
 
 
 class UploadFailed(Failed):
-    """The bytes of a disk did not arrive: connection lost, host answered with an error, lease ended."""
+    """The bytes of a disk did not arrive: connection lost, host answered with an error, lease ended.
+
+    `passes`: sending them again may go well.
+    """
+
+    def __init__(self, what: str, *, on: str = "", why: str = "", fix: str = "", passes: bool = True) -> None:
+        super().__init__(what, on=on, why=why, fix=fix)
+        self.passes = passes
 
 
 class StagingFault(Failed):

@@ -30,6 +30,8 @@ REMOVED = "removed"
 class Deployment:
     """One run. `created` and `ended` are UTC on the database's clock; `profile` its text, without secrets.
 
+    `vapp` is the MoRef value of the vApp that it made, "" for none.
+
     `secret` is the profile with its password, encrypted, while a job needs it; None after that.
     """
 
@@ -40,6 +42,7 @@ class Deployment:
     profile: str
     secret: str | None
     power_on: bool
+    vapp: str
     created: datetime
     ended: datetime | None
     bytes_sent: int

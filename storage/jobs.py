@@ -3,7 +3,7 @@
 A deployment has one job per attempt. Clients write here and read here; the worker alone changes a job's state.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Select, insert, select
 from sqlalchemy import update as change
 
-from storage.errors import BadInput, NotFound
+from storage.changes import notify
+from storage.errors import NotFound
 from storage.models import jobs
-from storage.nearest import suggestion
 from storage.store import Store
 
 PRIORITY = 10
@@ -45,6 +45,8 @@ ACTIVE = (State.QUEUED, State.RUNNING)
 class Job:
     """One job. `cancel`: somebody asked to stop it. `error` says why it failed, in one line for people.
 
+    `falls_back`: it was staging itself that failed, so that the OVA may still be imported directly.
+
     A staging has a `component_uid`, and the `deployment_id` for which it was begun, None when asked for by hand.
     """
 
@@ -57,6 +59,7 @@ class Job:
     state: State
     cancel: bool
     error: str
+    falls_back: bool
     created: datetime
     ended: datetime | None
 
@@ -91,13 +94,14 @@ def _create(
     else:
         alike = (jobs.c.kind != Kind.STAGE) & (jobs.c.deployment_id == deployment_id)
     active = select(jobs.c.id).where(jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE))
-    new = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id, "component_uid": component_uid}
+    new: dict[str, Any] = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id, "component_uid": component_uid}
     with store.begin() as tx:
+        notify(tx)
         store.alone(tx, "jobs")
         number = tx.execute(active).scalars().first()
         if number is None:
-            row = {**new, "priority": priority, "state": State.QUEUED, "cancel": False, "error": ""}
-            made = tx.execute(insert(jobs).values(**row, created=store.now(tx)).returning(jobs.c.id))
+            new |= {"priority": priority, "state": State.QUEUED, "cancel": False, "error": "", "falls_back": False}
+            made = tx.execute(insert(jobs).values(**new, created=store.now(tx)).returning(jobs.c.id))
             number = made.scalar_one()
         elif kind is Kind.STAGE and deployment_id is None:
             # Asked for by hand too: it no longer depends on the deployment that began it.
@@ -132,25 +136,29 @@ def stagings(store: Store, endpoint_id: int, component_uid: str) -> list[Job]:
 def ask_cancel(store: Store, job_id: int) -> bool:
     """Ask the worker to stop the job; False when it has ended already."""
     with store.begin() as tx:
+        notify(tx)
         asked = tx.execute(change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(cancel=True))
         return asked.rowcount == 1
 
 
-def update(store: Store, job_id: int, /, **changes: Any) -> None:
-    """Change fields of a Job but its ids. Raises NotFound, BadInput for a field that is none."""
-    changeable = {field.name for field in fields(Job)} - {"id", "kind", "endpoint_id", "deployment_id"}
-    for field in changes:
-        if field not in changeable:
-            raise BadInput("no field", on=f'"{field}" of job', fix=suggestion(field, changeable))
+def begin(store: Store, job_id: int) -> bool:
+    """The job is under way; False when it has ended meanwhile."""
     with store.begin() as tx:
-        if tx.execute(change(jobs).where(jobs.c.id == job_id).values(**changes)).rowcount == 0:
-            raise NotFound("no job", on=str(job_id), why="its records were removed")
+        notify(tx)
+        begun = change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(state=State.RUNNING)
+        return tx.execute(begun).rowcount == 1
 
 
-def end(store: Store, job_id: int, state: State, error: str = "") -> None:
+def note(store: Store, job_id: int, error: str, falls_back: bool) -> None:
+    """Why the job is going to end without success."""
+    with store.begin() as tx:
+        tx.execute(change(jobs).where(jobs.c.id == job_id).values(error=error, falls_back=falls_back))
+
+
+def end(store: Store, job_id: int, state: State) -> None:
     """The job is over, unless it was already."""
     with store.begin() as tx:
-        over = {"state": state, "error": error, "ended": store.now(tx)}
+        over = {"state": state, "ended": store.now(tx)}
         tx.execute(change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(**over))
 
 

@@ -2,8 +2,11 @@
 
 from pyVmomi import vim
 
+from engine.cancel import Cancel
 from engine.errors import NameTaken
+from engine.vsphere import tasks
 from engine.vsphere.inventory import Target, shown_name, vapps_in, vsphere_name
+from engine.vsphere.properties import read
 from engine.vsphere.session import Session
 
 
@@ -35,6 +38,13 @@ def make_vapp(session: Session, target: Target, name: str) -> vim.VirtualApp:
         if not found:
             raise
         return found
+
+
+def remove_empty(session: Session, vapp: vim.VirtualApp, name: str) -> None:
+    """Destroy the vApp if there is nothing in it."""
+    found = read(session, vapp, "vm", "resourcePool")
+    if not found.get("vm") and not found.get("resourcePool"):
+        tasks.wait(session, session.call("remove the vApp", name, vapp.Destroy_Task), "remove the vApp", name, Cancel())
 
 
 def _unreserved() -> vim.ResourceConfigSpec:

@@ -23,6 +23,7 @@ _ROW = (
     "config.template",
     "config.annotation",
     "config.instanceUuid",
+    "config.changeVersion",
     "runtime.powerState",
     "runtime.connectionState",
     "customValue",
@@ -33,7 +34,9 @@ _WHOLE = (*_ROW, "config.hardware", "config.vAppConfig")
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """A VM or template as a list shows it. `custom` maps a custom field's key to its value; `committed` is in bytes."""
+    """A VM or template as a list shows it. `custom` maps a custom field's key to its value; `committed` is in bytes;
+    `version` changes with its configuration (config.changeVersion), and means nothing else.
+    """
 
     ref: vim.VirtualMachine
     name: str
@@ -44,6 +47,7 @@ class Vm:
     instance_uuid: str
     custom: dict[int, str]
     committed: int
+    version: str = ""
 
     @property
     def moid(self) -> str:
@@ -97,6 +101,7 @@ def _vm(ref: vim.VirtualMachine, values: Values) -> Vm:
         instance_uuid=values.get("config.instanceUuid") or "",
         custom={value.key: value.value for value in values.get("customValue") or []},
         committed=values.get("summary.storage.committed") or 0,
+        version=values.get("config.changeVersion") or "",
     )
 
 
@@ -185,10 +190,12 @@ def mark_as_template(session: Session, ref: vim.VirtualMachine, name: str) -> No
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a reconfigure changes; None and empty leave things as they are. An `instance_uuid` "" asks vCenter for a
-    new one.
+    new one. With a `version` it is a compare-and-swap: a VM that has another by now gets VSphereFault
+    `ConcurrentAccess` and stays as it is (VirtualMachineConfigSpec.changeVersion; stock vcsim does not compare).
     """
 
     notes: str | None = None
+    version: str | None = None
     instance_uuid: str | None = None
     cpus: int | None = None
     memory_mb: int | None = None
@@ -200,6 +207,7 @@ def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Ch
     """Apply a change and wait for it."""
     spec = vim.vm.ConfigSpec(
         annotation=change.notes,
+        changeVersion=change.version,
         instanceUuid=change.instance_uuid,
         numCPUs=change.cpus,
         memoryMB=change.memory_mb,
@@ -214,6 +222,13 @@ def power_on(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cance
     if look(session, ref).powered_on:
         return
     tasks.wait(session, session.call("power on", name, ref.PowerOnVM_Task, None), "power on", name, cancel)
+
+
+def power_off(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cancel) -> None:
+    """Power off, as pulling the plug; off already is fine."""
+    if not look(session, ref).powered_on:
+        return
+    tasks.wait(session, session.call("power off", name, ref.PowerOffVM_Task), "power off", name, cancel)
 
 
 def vcenter_time(session: Session) -> datetime:

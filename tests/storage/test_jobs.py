@@ -32,7 +32,7 @@ def test_one_active_staging_of_a_component_on_an_endpoint(store: Store, endpoint
     assert len({job.id for job in made}) == 1
     other = jobs.create_stage(store, endpoint, "zcore-1")
     assert other.id != made[0].id
-    jobs.end(store, made[0].id, State.FAILED, "no")
+    jobs.end(store, made[0].id, State.FAILED)
     again = jobs.create_stage(store, endpoint, "esxi-8.0")
     assert again.id not in (made[0].id, other.id)
     assert [job.id for job in jobs.stagings(store, endpoint, "esxi-8.0")] == [again.id, made[0].id]

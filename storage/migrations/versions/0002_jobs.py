@@ -37,6 +37,7 @@ def upgrade() -> None:
     op.add_column("endpoints", sa.Column("refused", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("deployments", sa.Column("secret", sa.Text))
     op.add_column("deployments", sa.Column("power_on", sa.Boolean, nullable=False, server_default=sa.true()))
+    op.add_column("deployments", sa.Column("vapp", sa.String, nullable=False, server_default=""))
     op.create_table(
         "jobs",
         sa.Column("id", sa.Integer, nullable=False),
@@ -57,6 +58,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String, nullable=False),
         sa.Column("cancel", sa.Boolean, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
+        sa.Column("falls_back", sa.Boolean, nullable=False),
         sa.Column("created", UtcTime, nullable=False),
         sa.Column("ended", UtcTime),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),

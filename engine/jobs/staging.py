@@ -1,0 +1,76 @@
+"""The steps of a staging job (engine.staging.stage), as the durable runner takes them."""
+
+from engine.errors import ClaimLost, Gone, SlipwayError, StagingFault
+from engine.jobs.now import Now, Steps
+from engine.jobs.work import Work
+from engine.staging import leftovers, stage
+from engine.staging.claims import Claim
+from engine.vsphere.refs import VmRef
+from engine.vsphere.vms import Vm
+from storage import jobs
+from storage.jobs import State
+
+
+def elect(work: Work, _now: Now) -> Now:
+    """Find the template, or become the one who stages it."""
+    if not jobs.begin(work.store, work.job.id):
+        return {"next": ""}
+    found = stage.elect(work.site, work.staging, work.recorder, work.cancel)
+    if not isinstance(found, Claim):
+        return {"next": "end", "state": State.SUCCEEDED}
+    work.hold(found)
+    return {"next": "upload"}
+
+
+def upload(work: Work, _now: Now) -> Now:
+    """Import the OVA under a temporary name, or find the whole one that an earlier attempt left."""
+    vm = stage.upload(work.site, work.staging, work.claim, work.recorder, work.cancel)
+    return {"next": "mark", "vm": vm.moid}
+
+
+def mark(work: Work, now: Now) -> Now:
+    """Identity, template, attribute."""
+    stage.mark(work.site, work.staging, _half(work, now), work.claim, work.recorder, work.cancel)
+    return {"next": "commit", "vm": now["vm"]}
+
+
+def commit(work: Work, now: Now) -> Now:
+    """The rename."""
+    stage.commit(work.site, work.staging, _half(work, now), work.claim, work.recorder)
+    return {"next": "tidy"}
+
+
+def tidy(work: Work, _now: Now) -> Now:
+    """Replaced templates on which nothing stands any more."""
+    stage.tidy(work.site, work.staging, work.claim, work.recorder)
+    return {"next": "end", "state": State.SUCCEEDED}
+
+
+def end(work: Work, now: Now) -> Now:
+    """Release the claim, record how it ended."""
+    work.close()
+    jobs.end(work.store, work.job.id, State(now["state"]))
+    return {"next": "", "state": now["state"]}
+
+
+STEPS: Steps = {"elect": elect, "upload": upload, "mark": mark, "commit": commit, "tidy": tidy, "end": end}
+
+
+def failed(work: Work, error: SlipwayError) -> Now:
+    """What follows when a step raised `error`: a lost claim is contended for again, a vanished VM uploaded again."""
+    if isinstance(error, ClaimLost) or work.lost_claim():
+        return {"next": "elect"}
+    if isinstance(error, Gone):
+        return {"next": "upload"}
+    jobs.note(work.store, work.job.id, str(error), isinstance(error, StagingFault))
+    return {"next": "end", "state": State.FAILED}
+
+
+def cancelled(work: Work, error: SlipwayError) -> Now:
+    """What follows when a step stopped because the job is being cancelled."""
+    jobs.note(work.store, work.job.id, str(error), False)
+    return {"next": "end", "state": State.CANCELLED}
+
+
+def _half(work: Work, now: Now) -> Vm:
+    return leftovers.find(work.site, work.job.component_uid or "", work.site.session.managed(VmRef, now["vm"]))

@@ -1,0 +1,138 @@
+"""What the steps of one job share in the process that runs them. Nothing of it must last: all is made again from the
+store and vCenter when a job goes on in another process.
+"""
+
+import threading
+from contextlib import ExitStack
+
+from engine.cancel import Cancel
+from engine.deploy.plan import Plan, PlannedItem, make_plan
+from engine.errors import ClaimLost, Conflict
+from engine.jobs.recorder import Recorder
+from engine.jobs.sites import Sites
+from engine.jobs.submit import ordered_of
+from engine.site import Site
+from engine.staging import claims
+from engine.staging.claims import Claim
+from engine.staging.stage import Staging, import_options, parked, stageable_package
+from engine.vsphere.inventory import find_network
+from engine.vsphere.refs import VAppRef, moid
+from engine.vsphere.vapps import find_vapp, make_vapp
+from storage import components, deployments
+from storage.deployments import Deployment, Item
+from storage.jobs import Job
+from storage.store import Store
+
+
+class Work:
+    """One job under way. `cancel` is asked when the operator stops the job or the worker ends; `halt` only by the
+    latter, so that what a cancelled job made can still be removed.
+    """
+
+    def __init__(self, store: Store, job: Job, sites: Sites) -> None:
+        self.store = store
+        self.job = job
+        self.cancel = Cancel()
+        self.halt = Cancel()
+        self.first_staging: dict[str, int] = {}
+        name = f"deployment {job.deployment_id}" if job.component_uid is None else f"job {job.id}"
+        self.recorder = Recorder(store, job.id, name)
+        self._sites = sites
+        self._lock = threading.RLock()
+        self._open = ExitStack()
+        self._site: Site | None = None
+        self._plan: Plan | None = None
+        self._claim: Claim | None = None
+
+    @property
+    def site(self) -> Site:
+        """The job's endpoint, connected. Raises as `open_site`."""
+        with self._lock:
+            if self._site is None:
+                self._site = self._open.enter_context(self._sites.use(self.job.endpoint_id))
+            return self._site
+
+    @property
+    def deployment(self) -> Deployment:
+        """The job's deployment as it is now. Raises NotFound."""
+        return deployments.get(self.store, self.job.deployment_id or 0)
+
+    @property
+    def plan(self) -> Plan:
+        """The deployment's plan. Raises the plan's problems, and what vCenter raises."""
+        with self._lock:
+            if self._plan is None:
+                ordered = ordered_of(self.store, self.deployment)
+                plan = make_plan(self.site, ordered.profile, ordered.password, self.cancel)
+                plan.check()
+                self._plan = plan
+            return self._plan
+
+    def planned(self, item: Item) -> PlannedItem:
+        """The plan of one VM. Raises as `plan`."""
+        return next(planned for planned in self.plan.items if planned.name == item.name)
+
+    @property
+    def staging(self) -> Staging:
+        """What a staging job stages: its adapters parked on the endpoint's network, else on that of the deployment
+        which began it. Raises BadInput, Conflict, BadPackage, NotFound.
+        """
+        component = components.get(self.store, self.job.component_uid or "")
+        package = stageable_package(component)
+        if self.site.target.network is not None or self.job.deployment_id is None:
+            return parked(self.site, component, package)
+        portgroup = ordered_of(self.store, self.deployment).profile.network.portgroup
+        network = find_network(self.site.session, self.site.target.datacenter, portgroup or "")
+        return Staging(component, package, network, import_options(component))
+
+    def hold(self, claim: Claim) -> None:
+        """Keep the claim until the job ends."""
+        with self._lock:
+            self._claim = self._open.enter_context(claims.held(self.store, claim))
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that this job holds; taken again when the process that had it is gone.
+
+        Raises ClaimLost when somebody else has it by now.
+        """
+        with self._lock:
+            if self._claim is None:
+                uid = self.job.component_uid or ""
+                purpose = f"stage {uid} on {self.site.endpoint.name}"
+                claim = claims.take(self.store, self.job.endpoint_id, uid, purpose)
+                if claim is None:
+                    raise ClaimLost("the claim was lost:", on=uid, why="somebody else took it", fix="try again")
+                self.hold(claim)
+            assert self._claim is not None  # noqa: S101 - held just now
+            return self._claim
+
+    def lost_claim(self) -> bool:
+        """Whether the claim that this job held is another's by now; it is forgotten then."""
+        with self._lock:
+            if self._claim is None:
+                return False
+            try:
+                claims.check(self.store, self._claim)
+            except Conflict:
+                self._claim = None
+                return True
+            return False
+
+    @property
+    def vapp(self) -> VAppRef | None:
+        """The deployment's vApp, None when its VMs go to the endpoint's pool; made, and noted as ours, if missing."""
+        with self._lock:
+            name = self.plan.profile.vapp
+            if name is None:
+                return None
+            site = self.site
+            found = find_vapp(site.session, site.target, name)
+            if found is None:
+                found = make_vapp(site.session, site.target, name)
+                deployments.update(self.store, self.deployment.id, vapp=moid(found))
+            return found
+
+    def close(self) -> None:
+        """Release the claim and the site."""
+        self._open.close()

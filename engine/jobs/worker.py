@@ -1,0 +1,243 @@
+"""The worker: the process that carries out a store's jobs until it is told to stop, or until nothing is left to do."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from engine.errors import Cancelled, NotFound, SlipwayError
+from engine.jobs import deployment, presence, runner, staging, vm
+from engine.jobs.now import Now
+from engine.jobs.sites import Sites
+from engine.jobs.work import Work
+from engine.vsphere.transient import passes
+from storage import deployments, jobs
+from storage.jobs import Job, Kind, State
+from storage.pace import Pace, pace_of
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for new jobs, cancels and bytes to write: progress is written at most four times a second.
+TICK = 0.25
+# Seconds without a job after which a worker that a client started ends.
+IDLE = 10.0
+# Seconds that steps have to reach a safe point when the worker is told to stop.
+DRAIN = 8.0
+# The longest wait before another attempt at a step, in seconds.
+LONGEST_WAIT = 60.0
+# Seconds between two looks whether a job's workflow has broken, or the lock is lost.
+INSPECTION = 5.0
+
+
+def work(store: Store, until_idle: bool) -> None:
+    """Be the store's worker until SIGTERM or SIGINT, or until idle. Raises Conflict when there is one already.
+
+    Told to stop, it lets every step reach a safe point, for at most DRAIN seconds, and ends the process: the jobs go on
+    in the next worker.
+    """
+    with presence.holding(store) as still_held:
+        crew = Crew(store, pace_of(store))
+        with _stopping_on_signals(crew.halt):
+            runner.launch(store, crew.pace, crew)
+            log.info("worker started for %s", store.location)
+            _run(crew, still_held, until_idle)
+            if crew.halted.is_set():
+                crew.drain()
+                # A step that could not stop keeps its thread, and the interpreter would wait for it.
+                log.info("worker stopped")
+                logging.shutdown()
+                os._exit(0)
+            runner.stop()
+            log.info("worker ended: nothing to do")
+
+
+def _run(crew: "Crew", still_held: Callable[[], bool], until_idle: bool) -> None:
+    idle_since = inspected = time.monotonic()
+    while not crew.halted.wait(TICK):
+        if crew.tick():
+            idle_since = time.monotonic()
+        if time.monotonic() - inspected > INSPECTION:
+            inspected = time.monotonic()
+            if not still_held():
+                log.error("the lock on the store is lost: another worker may run")
+                crew.halt()
+            crew.inspect()
+        if until_idle and time.monotonic() - idle_since > IDLE:
+            return
+
+
+@contextmanager
+def _stopping_on_signals(halt: Callable[[], None]) -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        halt()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Crew:
+    """Everything under way in this process: one Work per job, and the steps that run."""
+
+    def __init__(self, store: Store, pace: Pace) -> None:
+        self.store = store
+        self.pace = pace
+        self.halted = threading.Event()
+        self._sites = Sites(store)
+        self._lock = threading.Lock()
+        self._works: dict[int, Work] = {}
+        self._submitted: set[int] = set()
+        self._running = 0
+
+    def step(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None, /) -> Now:
+        """Take one step, again after a failure that passes by itself. A worker that stops never returns from it: the
+        step is then taken again by the next worker.
+        """
+        with self._counted():
+            return self._attempts(kind, name, now, job_id, item_id)
+
+    def _attempts(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None) -> Now:
+        module: Any = {"deployment": deployment, "vm": vm, "staging": staging}[kind]
+        attempt = 0
+        work = self._work(job_id)
+        ids = [_item(self.store, item_id)] if item_id is not None else []
+        while True:
+            self._park_if_halted()
+            attempt += 1
+            try:
+                done: Now = module.STEPS[name](work, *ids, now)
+            except SlipwayError as error:
+                self._park_if_halted()
+                log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
+                if name == "end":
+                    raise
+                if (isinstance(error, Cancelled) or work.cancel.asked) and name != "take back":
+                    stopped: Now = module.cancelled(work, *ids, error)
+                    return stopped
+                if attempt < self.pace.retry_attempts and passes(error):
+                    self._wait(work, ids, attempt, error)
+                    continue
+                after: Now = module.failed(work, *ids, error)
+                return after
+            self._park_if_halted()
+            if not done["next"] and item_id is None:
+                self._forget(job_id)
+            return done
+
+    def _wait(self, work: Work, ids: list[deployments.Item], attempt: int, error: SlipwayError) -> None:
+        seconds = min(LONGEST_WAIT, self.pace.retry_seconds * 2 ** (attempt - 1))
+        subject = ids[0].name if ids else work.job.component_uid or work.deployment.name
+        work.recorder.began(subject, "trying again", f"in {seconds:g} s: {error}")
+        with suppress(Cancelled):
+            (work.halt if work.cancel.asked else work.cancel).pause(seconds)
+
+    def tick(self) -> bool:
+        """Take up new jobs, pass on cancels, write bytes; whether there is anything to do."""
+        active = jobs.active(self.store)
+        for job in active:
+            if job.cancel:
+                self._cancel(job)
+            if job.id not in self._submitted:
+                runner.submit(job)
+                self._submitted.add(job.id)
+        with self._lock:
+            works = list(self._works.values())
+        for work in works:
+            work.recorder.flush()
+        return bool(active)
+
+    def inspect(self) -> None:
+        """Show that we are alive; end jobs whose workflow has broken."""
+        presence.show_life(self.store)
+        for job in jobs.active(self.store):
+            why = runner.broken(job) if job.id in self._submitted else ""
+            if why and jobs.get(self.store, job.id).active:
+                log.error("job %d: %s", job.id, why)
+                self._give_up(job, why)
+
+    def halt(self) -> None:
+        """Ask every step to stop at its next safe point. Safe to call from a signal handler."""
+        self.halted.set()
+        for work in list(self._works.values()):
+            work.cancel.ask()
+            work.halt.ask()
+
+    def drain(self) -> None:
+        """Wait until no step runs, for at most DRAIN seconds."""
+        deadline = time.monotonic() + DRAIN
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _cancel(self, job: Job) -> None:
+        with self._lock:
+            work = self._works.get(job.id)
+        if work is not None:
+            work.cancel.ask()
+        elif job.state is State.QUEUED:
+            jobs.end(self.store, job.id, State.CANCELLED)
+            if job.id in self._submitted:
+                runner.dequeue(job)
+            self._submitted.add(job.id)
+            if job.deployment_id is not None and job.kind is Kind.DEPLOY:
+                with self.store.read() as tx:
+                    ended = self.store.now(tx)
+                deployments.update(self.store, job.deployment_id, state=State.CANCELLED, secret=None, ended=ended)
+
+    def _give_up(self, job: Job, why: str) -> None:
+        jobs.note(self.store, job.id, why, False)
+        if job.deployment_id is not None and job.kind is Kind.DEPLOY:
+            with self.store.read() as tx:
+                ended = self.store.now(tx)
+            deployments.update(self.store, job.deployment_id, state=State.FAILED, secret=None, ended=ended)
+        jobs.end(self.store, job.id, State.FAILED)
+        self._forget(job.id)
+
+    def _work(self, job_id: int) -> Work:
+        with self._lock:
+            if job_id not in self._works:
+                self._works[job_id] = Work(self.store, jobs.get(self.store, job_id), self._sites)
+            work = self._works[job_id]
+        if self.halted.is_set():
+            work.cancel.ask()
+            work.halt.ask()
+        return work
+
+    def _forget(self, job_id: int) -> None:
+        with self._lock:
+            work = self._works.pop(job_id, None)
+        if work is not None:
+            work.recorder.flush()
+            work.close()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _park_if_halted(self) -> None:
+        """Never return when the worker stops: what a step returned or raised then must not be recorded."""
+        if self.halted.is_set():
+            with self._lock:
+                self._running -= 1
+            threading.Event().wait()
+
+
+def _item(store: Store, item_id: int) -> deployments.Item:
+    item = deployments.find_item(store, item_id)
+    if item is None:
+        raise NotFound("no item", on=str(item_id), why="its records were removed")
+    return item
