@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import confirm_by_name, examples, print_json, print_table, say, utc
+from cli.output import confirm_by_name, examples, print_json, say, utc
 from cli.session import open_store
+from cli.units import duration
 
 if TYPE_CHECKING:
     from engine.staging.claims import Standing
@@ -27,12 +28,14 @@ def list_claims(as_json: Json = False) -> None:
 
     with open_store() as store:
         names = {one.id: one.name for one in endpoints.listing(store)}
-        documents = [_document(one, names.get(one.endpoint_id)) for one in standing(store)]
+        found = standing(store)
     if as_json:
-        print_json(documents)
+        print_json([_document(one, names.get(one.endpoint_id)) for one in found])
         return
-    shown = ("name", "endpoint", "since", "verdict", "evidence")
-    print_table([name.upper() for name in shown], [[one[name] for name in shown] for one in documents])
+    if not found:
+        say("no claims")
+    for one in found:
+        _show(one, names.get(one.endpoint_id))
 
 
 @app.command(
@@ -55,11 +58,24 @@ def clear(
         found = claims.find(store, name)
         document = _document(found, {one.id: one.name for one in endpoints.listing(store)}.get(found.endpoint_id))
         confirm_by_name("claim", name, yes)
-        claims.clear(store, name, force)
+        claims.clear(store, found, force)
     if as_json:
         print_json(document)
     else:
         say(f"cleared {name} ({found.evidence})")
+
+
+def _show(claim: "Standing", endpoint: str | None) -> None:
+    """One claim in a block: its name alone fills half a line."""
+    say(claim.name)
+    say(f"  component  {claim.uid} on {endpoint or f'endpoint {claim.endpoint_id}, which is gone'}")
+    say(f"  verdict    {claim.verdict}")
+    if claim.holder and claim.since and claim.age is not None:
+        job = f", deployment {claim.deployment}" if claim.deployment is not None else ""
+        say(f"  holder     {claim.holder.owner}@{claim.holder.host} pid {claim.holder.pid}{job}")
+        say(f"  for        {claim.purpose}")
+        say(f"  since      {utc(claim.since)} ({duration(claim.age)} ago)")
+    say(f"  evidence   {claim.evidence}")
 
 
 def _document(claim: "Standing", endpoint: str | None) -> dict[str, Any]:
@@ -69,9 +85,23 @@ def _document(claim: "Standing", endpoint: str | None) -> dict[str, Any]:
         "endpoint": endpoint,
         "endpoint_id": claim.endpoint_id,
         "uid": claim.uid,
-        "holder": {"owner": holder.owner, "host": holder.host, "pid": holder.pid} if holder else None,
+        "holder": {
+            "owner": holder.owner,
+            "host": holder.host,
+            "boot_id": holder.boot_id,
+            "pid_namespace": holder.pid_ns,
+            "pid": holder.pid,
+            "started_ticks": holder.started,
+        }
+        if holder
+        else None,
+        "token": claim.token,
         "since": utc(claim.since) if claim.since else None,
+        "age_seconds": claim.age,
+        "beat": utc(claim.beat) if claim.beat else None,
+        "beat_age_seconds": claim.silent,
         "for": claim.purpose,
+        "deployment": claim.deployment,
         "verdict": str(claim.verdict),
         "stale": claim.stale,
         "evidence": claim.evidence,

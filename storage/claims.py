@@ -6,11 +6,12 @@ Rows only; what a value means is `engine/staging/claims.py`.
 import re
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, select, update
 from sqlalchemy import delete as erase
 from sqlalchemy import insert as add
-from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from storage.changes import notify
 from storage.errors import BadInput
 from storage.models import settings
 from storage.store import Store
@@ -45,6 +46,7 @@ def insert(store: Store, name: str, value: str) -> bool:
     try:
         with store.begin() as tx:
             tx.execute(add(settings).values(name=name, value=value, description=DESCRIPTION))
+            notify(tx)
     except IntegrityError:
         return False
     return True
@@ -67,16 +69,28 @@ def listing(store: Store) -> list[ClaimRow]:
 
 def swap(store: Store, name: str, old: str, new: str) -> bool:
     """Replace the value if it is still `old`; False when it is not."""
-    held = (settings.c.name == name) & (settings.c.value == old)
     with store.begin() as tx:
-        return tx.execute(update(settings).where(held).values(value=new)).rowcount == 1
+        notify(tx)
+        return _replace(tx, name, old, new)
+
+
+def beat(store: Store, name: str, old: str, new: str) -> bool:
+    """As `swap`, for a holder's sign of life: who waits for the claim is not woken."""
+    with store.begin() as tx:
+        return _replace(tx, name, old, new)
 
 
 def delete(store: Store, name: str, value: str) -> bool:
     """Give the claim up if its value is still `value`; False when it is not."""
     held = (settings.c.name == name) & (settings.c.value == value)
     with store.begin() as tx:
+        notify(tx)
         return tx.execute(erase(settings).where(held)).rowcount == 1
+
+
+def _replace(tx: Connection, name: str, old: str, new: str) -> bool:
+    held = (settings.c.name == name) & (settings.c.value == old)
+    return tx.execute(update(settings).where(held).values(value=new)).rowcount == 1
 
 
 def _row(name: str, value: str) -> ClaimRow | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy import update as change
 
+from storage.changes import notify
 from storage.models import jobs, steps
 from storage.store import Store
 
@@ -41,6 +42,7 @@ def write(
 ) -> None:
     """Add steps, and bring the newest step of each item in `moved` to (bytes done, bytes in all); one transaction."""
     with store.begin() as tx:
+        notify(tx)
         now = store.now(tx)
         rows = [
             {"job_id": job_id, "item": one.item, "step": one.step, "detail": one.detail, "began": now} for one in new

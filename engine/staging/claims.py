@@ -1,26 +1,37 @@
 """Claims: who alone may stage a component on an endpoint.
 
 A claim is a row of `settings` named `_ova_staging_lock_<endpoint_id>_<uid>`; its unique name makes INSERT the
-election (zPodFactory's rule). Its value tells who holds it and since when, so that a claim left by a crash is seen
-and taken over. A row written by zPodFactory itself (value `1`) is foreign: shown, and cleared only by hand.
+election (zPodFactory's rule). Its value tells who holds it and when that process last showed that it is at work, by the
+database's clock. A claim whose process is gone, or that shows no life any more, is stale: the next one takes it over
+by one compare-and-swap. A row written by zPodFactory itself (value `1`) is foreign: shown, and cleared only by hand.
 """
 
 import json
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from engine.cancel import Cancel
-from engine.errors import Conflict, NotFound
-from engine.staging.holder import Holder, is_gone, is_here, myself, rebooted
+from engine.errors import Conflict, NotFound, SlipwayError
+from engine.staging.holder import Holder, holder_from, is_gone, is_here, myself, rebooted
 from storage import audit, claims
+from storage.changes import Watch
 from storage.claims import ClaimRow, claim_name
+from storage.pace import pace_of
 from storage.store import Store, next_token
 
-# Seconds between two looks at somebody else's claim.
-POLL = 0.5
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at a waiter's Cancel, and at somebody else's claim: one that goes stale changes nothing in
+# the store.
+CANCEL_POLL, LOOK = 0.25, 1.0
+# A claim must not go stale because one heartbeat came late, however the two settings are set.
+BEATS_PER_TTL = 3
 
 
 class Verdict(StrEnum):
@@ -29,7 +40,11 @@ class Verdict(StrEnum):
     LIVE = "live"
     PROCESS_GONE = "stale: process gone"
     HOST_REBOOTED = "stale: host rebooted"
+    NO_HEARTBEAT = "stale: no heartbeat"
     FOREIGN = "foreign"
+
+
+STALE = (Verdict.PROCESS_GONE, Verdict.HOST_REBOOTED, Verdict.NO_HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,85 +56,156 @@ class Claim:
     uid: str
     holder: Holder
     token: int
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A claim row as it stands. `holder`, `since` and `token` are None for a foreign one; `purpose` says what it is
-    held for.
+    """A claim row as it stands. `age` and `silent` are seconds since it was taken and since its last heartbeat.
+
+    `purpose` says what it is held for, `deployment` for which one. Of a foreign claim nothing is known but its value.
     """
 
     name: str
     endpoint_id: int
     uid: str
-    holder: Holder | None
-    token: int | None
-    since: datetime | None
-    purpose: str
+    value: str
     verdict: Verdict
     evidence: str
-    value: str
+    holder: Holder | None = None
+    token: int | None = None
+    since: datetime | None = None
+    beat: datetime | None = None
+    age: float | None = None
+    silent: float | None = None
+    purpose: str = ""
+    deployment: int | None = None
 
     @property
     def stale(self) -> bool:
-        """Whether the holder is provably gone."""
-        return self.verdict in (Verdict.PROCESS_GONE, Verdict.HOST_REBOOTED)
+        """Whether the holder is gone, or has not shown any life for longer than the claim's time to live."""
+        return self.verdict in STALE
+
+    def is_held_as(self, other: "Standing") -> bool:
+        """Whether the same holder still has it; its heartbeats make no difference."""
+        if self.holder is None or other.holder is None:
+            return self.value == other.value
+        return (self.holder, self.token) == (other.holder, other.token)
 
 
-def take(store: Store, endpoint_id: int, uid: str, purpose: str) -> Claim | None:
-    """Take the claim if it is free or stale; None when somebody live, unknown or foreign holds it."""
+def take(store: Store, endpoint_id: int, uid: str, purpose: str, deployment: int | None = None) -> Claim | None:
+    """Take the claim if it is free or stale; None when somebody live, unknown or foreign holds it.
+
+    It lives for the setting `claim_ttl_seconds`, and on while it is `held`.
+    """
     name = claim_name(endpoint_id, uid)
-    token = next_token(store)
-    with store.read() as tx:
-        now = store.now(tx).isoformat().replace("+00:00", "Z")
-    me = myself()
-    value = json.dumps({**asdict(me), "since": now, "beat": now, "token": token, "for": purpose}, sort_keys=True)
-    claim = Claim(name, endpoint_id, uid, me, token, value)
-    if claims.insert(store, name, value):
-        return claim
-    row = claims.read(store, name)
-    if row is None:
-        return claim if claims.insert(store, name, value) else None
-    standing = understood(row)
-    if not standing.stale or not claims.swap(store, name, row.value, value):
+    found = _look(store, name)
+    if found is not None and not found.stale:
         return None
-    audit.record(store, "claim taken over", name, standing.evidence)
+    # Drawn after the look: greater than the token of the one it replaces.
+    claim = Claim(name, endpoint_id, uid, myself(), next_token(store))
+    now = _text(_now(store))
+    told = {"since": now, "beat": now, "token": claim.token, "for": purpose, "deployment": deployment}
+    value = json.dumps({**asdict(claim.holder), **told}, sort_keys=True)
+    if found is None:
+        return claim if claims.insert(store, name, value) else None
+    if not claims.swap(store, name, found.value, value):
+        return None
+    log.warning("%s: claim taken over: %s", name, found.evidence)
+    audit.record(store, "claim taken over", name, found.evidence)
     return claim
 
 
 @contextmanager
 def held(store: Store, claim: Claim) -> Iterator[Claim]:
-    """Release the claim at the end, if it is still ours."""
+    """Keep the claim alive by heartbeats, and release it at the end, if it is still ours."""
+    released = threading.Event()
+    heart = threading.Thread(target=_keep_alive, args=(store, claim, released), name=claim.name, daemon=True)
+    heart.start()
     try:
         yield claim
     finally:
-        claims.delete(store, claim.name, claim.value)
+        released.set()
+        heart.join()
+        _release(store, claim)
 
 
 def check(store: Store, claim: Claim) -> None:
-    """Raise Conflict when somebody took the claim: its holder stops before its next write (DESIGN.md rule 4)."""
-    row = claims.read(store, claim.name)
-    if row is None or row.value != claim.value:
+    """Raise Conflict when the claim is not ours any more: its holder stops before its next write (DESIGN.md rule 4).
+
+    It is a heartbeat too: who wakes from a long pause and finds the claim still its own has the whole time to live.
+    """
+    if not _beat(store, claim):
         raise Conflict("the claim was lost:", on=claim.name, why="somebody cleared it or took it over", fix="try again")
 
 
+def _keep_alive(store: Store, claim: Claim, released: threading.Event) -> None:
+    pause = 0.0
+    while not released.wait(pause):
+        try:
+            if not _beat(store, claim):
+                log.warning("%s: the claim was lost", claim.name)
+                return
+            pace = pace_of(store)
+            pause = min(pace.claim_beat_seconds, pace.claim_ttl_seconds / BEATS_PER_TTL)
+        except SlipwayError as error:
+            log.warning("%s: no heartbeat: %s", claim.name, error)
+            pause = pause or LOOK
+
+
+def _beat(store: Store, claim: Claim) -> bool:
+    """Write that the holder is at work now; False when the claim is not ours any more."""
+    while (row := _ours(store, claim)) is not None:
+        value = json.dumps({**json.loads(row.value), "beat": _text(_now(store))}, sort_keys=True)
+        if claims.beat(store, row.name, row.value, value):
+            return True
+    return False
+
+
+def _release(store: Store, claim: Claim) -> None:
+    """Delete the row if it is ours. A database that fails keeps it, and without heartbeats it goes stale."""
+    try:
+        while (row := _ours(store, claim)) is not None and not claims.delete(store, row.name, row.value):
+            pass
+    except SlipwayError as error:
+        log.warning("%s: the claim was not released: %s", claim.name, error)
+
+
+def _ours(store: Store, claim: Claim) -> ClaimRow | None:
+    """The claim's row as it is now, if it is this claim's."""
+    row = claims.read(store, claim.name)
+    if row is None:
+        return None
+    try:
+        values = _parsed(row.value)
+    except ValueError:
+        return None
+    return row if (values.holder, values.token) == (claim.holder, claim.token) else None
+
+
 def wait_for_change(store: Store, endpoint_id: int, uid: str, cancel: Cancel) -> None:
-    """Return once the claim is free, stale or somebody else's."""
-    first = claims.read(store, claim_name(endpoint_id, uid))
-    while True:
-        row = claims.read(store, claim_name(endpoint_id, uid))
-        if row is None or first is None or row.value != first.value or understood(row).stale:
+    """Return once the claim is free, stale or somebody else's. Raises Cancelled."""
+    name = claim_name(endpoint_id, uid)
+    with Watch(store) as watch:
+        first = _look(store, name)
+        now = first
+        while now is not None and first is not None and now.is_held_as(first) and not now.stale:
+            _pause(watch, cancel)
+            now = _look(store, name)
+
+
+def _pause(watch: Watch, cancel: Cancel) -> None:
+    """Until something changes in the store, but no longer than LOOK."""
+    for _ in range(round(LOOK / CANCEL_POLL)):
+        cancel.check()
+        if watch.wait(CANCEL_POLL):
             return
-        cancel.pause(POLL)
 
 
 def waiting_for(store: Store, endpoint_id: int, uid: str) -> str:
     """Whom a waiter waits for, in words; a foreign claim says how it is cleared, nobody else will."""
-    row = claims.read(store, claim_name(endpoint_id, uid))
-    if row is None:
+    found = _look(store, claim_name(endpoint_id, uid))
+    if found is None:
         return "its claim changes hands"
-    found = understood(row)
     if found.verdict is Verdict.FOREIGN:
         return f"a claim {found.evidence}; if nobody is at work: slipway lock clear {found.name}"
     return found.evidence
@@ -127,55 +213,39 @@ def waiting_for(store: Store, endpoint_id: int, uid: str) -> str:
 
 def standing(store: Store) -> list[Standing]:
     """Every claim, by name."""
-    return [understood(row) for row in claims.listing(store)]
+    rows = claims.listing(store)
+    now, ttl = _now(store), pace_of(store).claim_ttl_seconds
+    return [_understood(row, now, ttl) for row in rows]
 
 
 def find(store: Store, name: str) -> Standing:
     """One claim by its row's name. Raises NotFound."""
-    row = claims.read(store, name)
-    if row is None:
+    found = _look(store, name)
+    if found is None:
         raise NotFound("no claim named", on=name, fix="see: slipway lock list")
-    return understood(row)
+    return found
 
 
-def clear(store: Store, name: str, force: bool = False) -> None:
-    """Remove a claim by hand. A live one only with `force`; looked at again in the statement that removes it."""
-    row = find(store, name)
-    if row.verdict is Verdict.LIVE and not force:
-        raise Conflict(
-            "cannot clear", on=name, why=f"its holder is at work ({row.evidence})", fix="wait for it, or add --force"
-        )
-    if not claims.delete(store, name, row.value):
-        raise Conflict("cannot clear", on=name, why="it changed hands meanwhile", fix="look again: slipway lock list")
-    audit.record(store, "claim cleared", name, row.evidence)
+def clear(store: Store, shown: Standing, force: bool = False) -> None:
+    """Remove the claim by hand, as it was shown to whoever decided; a live one only with `force`.
 
-
-def understood(row: ClaimRow) -> Standing:
-    """What a claim's value says, and whether this host knows its holder to be gone."""
-    try:
-        values = json.loads(row.value)
-        holder = Holder(**{key: values[key] for key in Holder.__dataclass_fields__})
-        since = datetime.fromisoformat(values["since"])
-        token, purpose = int(values["token"]), str(values["for"])
-    except (ValueError, KeyError, TypeError):
-        return Standing(
-            row.name,
-            row.endpoint_id,
-            row.uid,
-            None,
-            None,
-            None,
-            "",
-            Verdict.FOREIGN,
-            "not written by Slipway, age unknown",
-            row.value,
-        )
-    verdict, evidence = judged(holder)
-    return Standing(row.name, row.endpoint_id, row.uid, holder, token, since, purpose, verdict, evidence, row.value)
+    Raises Conflict when it is live, was released or has another holder meanwhile; NotFound when it is gone.
+    """
+    while True:
+        found = find(store, shown.name)
+        if not found.is_held_as(shown):
+            why, fix = "it changed hands meanwhile", "look again: slipway lock list"
+            raise Conflict("cannot clear", on=found.name, why=why, fix=fix)
+        if found.verdict is Verdict.LIVE and not force:
+            why = f"its holder is at work ({found.evidence})"
+            raise Conflict("cannot clear", on=found.name, why=why, fix="wait for it, or add --force")
+        if claims.delete(store, found.name, found.value):
+            audit.record(store, "claim cleared", found.name, found.evidence)
+            return
 
 
 def judged(holder: Holder) -> tuple[Verdict, str]:
-    """The verdict on a holder, and the evidence for it in words. A holder of which nothing is known counts as live."""
+    """The verdict on a process, and the evidence for it in words. One of which nothing is known counts as live."""
     who = f"pid {holder.pid} of {holder.owner} on {holder.host}"
     if is_here(holder):
         if is_gone(holder):
@@ -184,3 +254,78 @@ def judged(holder: Holder) -> tuple[Verdict, str]:
     if rebooted(holder):
         return Verdict.HOST_REBOOTED, f"{holder.host} has started again since {who} ran"
     return Verdict.LIVE, f"{who} cannot be seen from here"
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What a claim's value says."""
+
+    holder: Holder
+    token: int
+    since: datetime
+    beat: datetime
+    purpose: str
+    deployment: int | None
+
+
+def _parsed(value: str) -> _Values:
+    """Raises ValueError for a value that is not Slipway's."""
+    try:
+        said: dict[str, Any] = json.loads(value)
+        since, beat = datetime.fromisoformat(said["since"]), datetime.fromisoformat(said["beat"])
+        if since.tzinfo is None or beat.tzinfo is None:
+            raise ValueError("a time without time zone")
+        deployment = said.get("deployment")
+        return _Values(
+            holder=holder_from(said),
+            token=int(said["token"]),
+            since=since,
+            beat=beat,
+            purpose=str(said["for"]),
+            deployment=None if deployment is None else int(deployment),
+        )
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError("not Slipway's") from error
+
+
+def _look(store: Store, name: str) -> Standing | None:
+    row = claims.read(store, name)
+    return None if row is None else _understood(row, _now(store), pace_of(store).claim_ttl_seconds)
+
+
+def _understood(row: ClaimRow, now: datetime, ttl: float) -> Standing:
+    """What the value says, and whether its holder is gone or silent. `ttl` in seconds."""
+    try:
+        said = _parsed(row.value)
+    except ValueError:
+        evidence = "not written by Slipway, age unknown"
+        return Standing(row.name, row.endpoint_id, row.uid, row.value, Verdict.FOREIGN, evidence)
+    silent = max(0.0, (now - said.beat).total_seconds())
+    verdict, evidence = judged(said.holder)
+    if verdict is Verdict.LIVE and silent > ttl:
+        verdict = Verdict.NO_HEARTBEAT
+    return Standing(
+        name=row.name,
+        endpoint_id=row.endpoint_id,
+        uid=row.uid,
+        value=row.value,
+        verdict=verdict,
+        evidence=f"{evidence}, last heartbeat {silent:.0f} s ago",
+        holder=said.holder,
+        token=said.token,
+        since=said.since,
+        beat=said.beat,
+        age=max(0.0, (now - said.since).total_seconds()),
+        silent=silent,
+        purpose=said.purpose,
+        deployment=said.deployment,
+    )
+
+
+def _now(store: Store) -> datetime:
+    with store.read() as tx:
+        return store.now(tx)
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -4,9 +4,12 @@ import getpass
 import hashlib
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+
+_PID_MAX = 2**22  # proc(5), pid_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,17 @@ class Holder:
     pid_ns: str
     pid: int
     started: int
+
+
+def holder_from(values: Mapping[str, object]) -> Holder:
+    """The holder that JSON tells of. Raises ValueError when it tells of none."""
+    told = {field.name: values.get(field.name) for field in fields(Holder)}
+    if any(type(value) is not field.type for field, value in zip(fields(Holder), told.values(), strict=True)):
+        raise ValueError("not a process")
+    holder = Holder(**told)  # type: ignore[arg-type]
+    if not 0 < holder.pid <= _PID_MAX:
+        raise ValueError("not a process id")
+    return holder
 
 
 @cache
