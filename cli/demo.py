@@ -85,7 +85,7 @@ class _Briefly(Progress):
 
     def began(self, item: str, step: str, detail: str = "") -> None:
         """A line for a step that moves bytes, on either side."""
-        if step in ("staging", "cloning", "importing", "falling back", "failed"):
+        if step in ("uploading", "cloning", "importing", "falling back", "failed"):
             super().began(item, step, detail)
 
 

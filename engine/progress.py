@@ -7,8 +7,9 @@ class Watcher(Protocol):
     """Somebody who watches a deployment: a terminal, a log, a test. `item` is a VM's name or a template's uid."""
 
     def began(self, item: str, step: str, detail: str = "", /) -> None:
-        """The item entered a step: `waiting` `staging` `cloning` `importing` `verifying` `powering on` or what ended
-        it.
+        """The item entered a step: of a VM `waiting` `cloning` `importing` `verifying` `powering on`, of a template
+        `waiting` `preparing` `uploading` `completing` `setting the attribute` `marking` `renaming` `tidying` `staged`;
+        or what ended it.
         """
         ...
 

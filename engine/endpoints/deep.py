@@ -254,7 +254,7 @@ def _remove_template(trial: _Trial) -> str:
     folder = templates.staging_folder(site)
     if folder is None:
         return ""
-    claim = claims.take(site.store, site.endpoint.id, trial.uid, f"remove {trial.uid} from {site.endpoint.name}")
+    claim = claims.take(site.store, templates.claim_endpoint(site), trial.uid, f"remove {trial.uid}")
     if claim is None:
         return ""  # what that holder leaves is among the leftovers
     with claims.held(site.store, claim):
@@ -277,7 +277,8 @@ def _remove_folder(trial: _Trial) -> str:
     folder = templates.staging_folder(site)
     if folder is None:
         return ""
-    claimed = any(claim.endpoint_id == site.endpoint.id for claim in claims.standing(site.store))
+    guarded = templates.claim_endpoint(site)
+    claimed = any(claim.endpoint_id == guarded for claim in claims.standing(site.store))
     if claimed or vms.vms_in_folder(site.session, folder) or folders_in(site.session, folder):
         return "kept: it is in use"
     task = site.session.call("remove the folder", FOLDER, folder.Destroy_Task)

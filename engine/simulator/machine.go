@@ -63,6 +63,10 @@ func (m *machine) reconfigure(ctx *simulator.Context, req *types.ReconfigVM_Task
 	if fault := m.reachable(ctx); fault != nil {
 		return fault
 	}
+	if spec.ChangeVersion != "" && spec.ChangeVersion != vm.Config.ChangeVersion {
+		return &types.ConcurrentAccess{}
+	}
+	spec.ChangeVersion = ""
 	if spec.Name != "" && escaped(spec.Name) != vm.Name {
 		release, fault := m.vc.reserve(ctx, *container(vm), escaped(spec.Name), vm.Self)
 		if fault != nil {

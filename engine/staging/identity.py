@@ -18,7 +18,8 @@ class Identity:
 
     `deployment` and `item` are ids of that store, None on a template. `template` is the MoRef value of what a clone
     came from. `importing` is the process that sends the disks, while they are on their way. `shape` is a template's
-    hardware as staged: a difference later means that somebody edited it.
+    hardware as staged: a difference later means that somebody edited it; `token` that of the claim under which that was
+    written. `removing`: somebody is about to destroy it, nobody may take it up any more.
     """
 
     store: str
@@ -31,6 +32,8 @@ class Identity:
     template: str = ""
     importing: Mapping[str, object] = field(default_factory=dict)
     shape: Mapping[str, object] = field(default_factory=dict)
+    token: int | None = None
+    removing: bool = False
 
 
 _OPTIONAL: dict[str, object] = {
@@ -40,6 +43,8 @@ _OPTIONAL: dict[str, object] = {
     "template": "",
     "importing": {},
     "shape": {},
+    "token": None,
+    "removing": False,
 }
 _TEXTS = ("store", "component", "digest", "created", "address", "template")
 
@@ -56,9 +61,9 @@ def parse(notes: str) -> Identity | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     texts = all(isinstance(getattr(made, name), str) for name in _TEXTS)
-    numbers = all(isinstance(one, int | None) for one in (made.deployment, made.item))
+    numbers = all(isinstance(one, int | None) for one in (made.deployment, made.item, made.token))
     mappings = isinstance(made.importing, dict) and isinstance(made.shape, dict)
-    return made if texts and numbers and mappings else None
+    return made if texts and numbers and mappings and isinstance(made.removing, bool) else None
 
 
 def text_of(notes: str) -> str:

@@ -1,65 +1,222 @@
-"""Leftovers in `components-staging`: what an earlier staging of this store left under a name of its own.
+"""Leftovers in `components-staging`: what a staging has made and not committed, and the templates that it replaced.
 
-Every call here needs the uid's claim, and looks at the object again right before it is destroyed (DESIGN.md rule 2).
-What vCenter will not destroy now is left for the next time: it must not keep anybody from staging.
+Nothing is destroyed or renamed here without the uid's claim and a second look at the object (DESIGN.md rule 2). What
+vCenter will not destroy now is left for the next time: it must not keep anybody from staging.
 """
 
+import json
 import logging
+import re
+from dataclasses import dataclass, replace
 
-from engine.errors import SlipwayError
+from engine.cancel import Cancel
+from engine.errors import Gone, NameTaken, SlipwayError
 from engine.site import Site
 from engine.staging import claims, identity, templates
 from engine.staging.claims import Claim
-from engine.staging.templates import IN_PROGRESS, RETIRED
+from engine.staging.identity import Identity
 from engine.vsphere import tasks, vms
-from engine.vsphere.attributes import STAGED
-from engine.vsphere.refs import FolderRef
-from engine.vsphere.vms import Vm
-from storage import audit
+from engine.vsphere.attributes import STAGED, status_key
+from engine.vsphere.refs import FolderRef, VmRef
+from engine.vsphere.vms import Change, Vm
+from storage import audit, deployments, sightings
 from storage.components import Component
+from storage.pace import pace_of
 
 log = logging.getLogger(__name__)
 
+_NAME = re.compile(r"(.+)\.(staging|retired)-([0-9a-f]{6})-(\d+)", re.DOTALL)
 
-def settle(site: Site, component: Component, folder: FolderRef, key: int, claim: Claim) -> Vm | None:
-    """The whole template that a staging has left, to be renamed and never uploaded again; half-made ones are removed.
 
-    Another store's leftover is somebody's work and stays. `key` is the staging attribute's.
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """`<uid>.staging-<store>-<token>`, on its way to be the template, or `<uid>.retired-<store>-<token>`, replaced as
+    one. Its identity agrees: that store made it from that component.
     """
+
+    vm: Vm
+    uid: str
+    retired: bool
+    store: str
+    token: int
+
+
+def listing(site: Site, folder: FolderRef, uid: str = "") -> list[Leftover]:
+    """Every leftover in the folder, or those of one uid; the newest of a store first."""
+    found = [one for vm in vms.vms_in_folder(site.session, folder) if (one := _leftover(vm)) and uid in ("", one.uid)]
+    return sorted(found, key=lambda one: one.token, reverse=True)
+
+
+def _leftover(vm: Vm) -> Leftover | None:
+    named, made = _NAME.fullmatch(vm.name), identity.parse(vm.notes)
+    if named is None or made is None or (made.component, made.store) != (named[1], named[3]):
+        return None
+    return Leftover(vm, named[1], named[2] == "retired", named[3], int(named[4]))
+
+
+def find(site: Site, uid: str, ref: VmRef) -> Vm:
+    """The VM that this store made to be the template of that uid, under its temporary name or, committed already, its
+    own. Raises Gone when it is that no more.
+    """
+    vm = vms.look(site.session, ref)
+    ours(site, uid, vm)
+    return vm
+
+
+def ours(site: Site, uid: str, vm: Vm) -> Identity:
+    """The identity of a VM that `find` would find. Raises Gone when it is that no more."""
+    made, left = identity.parse(vm.notes), _leftover(vm)
+    named = vm.name == uid or (left is not None and left.uid == uid and not left.retired)
+    if not named or made is None or (made.store, made.component) != (site.store.id, uid) or made.removing:
+        raise Gone("cannot go on with", on=vm.name, why=f"it is not to be the template {uid} any more", fix="try again")
+    return made
+
+
+def settle(site: Site, uid: str, component: Component | None, folder: FolderRef, claim: Claim) -> Vm | None:
+    """The template that a staging of ours has left whole, to be committed and never uploaded again; what else is left
+    of ours, and what another store has abandoned, is removed.
+
+    Without a component nothing is wanted. What another store works on stays.
+    """
+    key = status_key(site.session)
+    at_work = _tokens_at_work(site, uid, claim)
     whole: Vm | None = None
-    for vm in _named(site, folder, f"{component.uid}{IN_PROGRESS}{site.store.id}-"):
-        made = identity.parse(vm.notes)
-        marked = vm.template and vm.custom.get(key) == STAGED
-        if whole is None and marked and made is not None and made.digest == component.checksum:
-            whole = vm
+    for one in listing(site, folder, uid):
+        if one.retired or (one.store == site.store.id and one.token in at_work):
+            continue
+        if one.store != site.store.id:
+            if is_abandoned(site, one):
+                remove(site, one.vm, claim)
+        elif whole is None and _is_whole(one.vm, key, component):
+            whole = one.vm
         else:
-            remove(site, vm, claim)
+            remove(site, one.vm, claim)
     return whole
 
 
-def settle_retired(site: Site, uid: str, folder: FolderRef, claim: Claim) -> None:
-    """Remove replaced templates that no VM's disks stand on any more."""
-    for vm in _named(site, folder, f"{uid}{RETIRED}{site.store.id}-"):
-        if vm.connected and not templates.linked_children(site, vms.details(site.session, vm.ref)):
-            remove(site, vm, claim)
+def _tokens_at_work(site: Site, uid: str, claim: Claim) -> set[int | None]:
+    """Tokens of live claims on the same uid by another endpoint's name: it may lead to this folder, unknown to us."""
+    return {row.token for row in claims.standing(site.store) if (row.uid, row.stale) == (uid, False)} - {claim.token}
 
 
-def _named(site: Site, folder: FolderRef, prefix: str) -> list[Vm]:
-    return [vm for vm in vms.vms_in_folder(site.session, folder) if vm.name.startswith(prefix)]
+def _is_whole(vm: Vm, key: int | None, component: Component | None) -> bool:
+    made = identity.parse(vm.notes)
+    marked = vm.template and key is not None and vm.custom.get(key) == STAGED
+    return bool(marked and component and made and made.digest == component.checksum and not made.removing)
 
 
-def remove(site: Site, vm: Vm, claim: Claim) -> None:
-    """Destroy it if it is still what it was when `vm` was read: that name, our identity, no task running on it."""
+def at_work(site: Site, uid: str) -> Leftover | None:
+    """What another store is making of that uid, to be waited for: until it is done, gone, or abandoned.
+
+    None when something of ours is there too: then both have begun, and the rename decides.
+    """
+    folder = templates.staging_folder(site)
+    there = [one for one in listing(site, folder, uid) if not one.retired] if folder else []
+    if any(one.store == site.store.id for one in there):
+        return None
+    return next((one for one in there if not is_abandoned(site, one)), None)
+
+
+def is_abandoned(site: Site, one: Leftover) -> bool:
+    """Whether nobody works on another store's leftover: no task runs on it, and by vCenter's clock it has not changed
+    for as long as the settings say, as far as this store has seen.
+    """
+    now = vms.vcenter_time(site.session)
+    vm = one.vm
+    looks = json.dumps([vm.name, vm.version, vm.committed, vm.template, sorted(vm.custom.items()), vm.notes])
+    since = sightings.unchanged_since(site.store, site.endpoint.id, vm.moid, looks, now)
+    if (now - since).total_seconds() < pace_of(site.store).foreign_leftover_seconds:
+        return False
+    try:
+        return not tasks.still_running(site.session, vm.ref)
+    except Gone:
+        return False
+
+
+def restore(site: Site, uid: str, component: Component | None, claim: Claim) -> bool:
+    """Rename a replaced template back to its uid, when a re-staging ended between its two renames and what should have
+    come instead is not there whole. True when one has its name again, or somebody has it.
+    """
+    folder = templates.staging_folder(site)
+    there = [one for one in listing(site, folder, uid) if one.store == site.store.id] if folder else []
+    key = status_key(site.session)
+    retired = [one.vm for one in there if one.retired and one.vm.template]
+    if not retired or any(not one.retired and _is_whole(one.vm, key, component) for one in there):
+        return False
+    back = next((vm for vm in retired if _is_whole(vm, key, component)), retired[0])
+    try:
+        claims.check(site.store, claim)
+        if not _unchanged(back, vms.look(site.session, back.ref)):
+            return False
+        vms.rename(site.session, back.ref, back.name, uid)
+    except (NameTaken, Gone):
+        return True
+    audit.record(site.store, "template restored", f"{site.endpoint.name}/{uid}", f"was {back.name}")
+    return True
+
+
+def settle_retired(site: Site, uid: str, claim: Claim) -> bool:
+    """Remove replaced templates on which nothing stands any more, once a usable one has their name; whether any was."""
+    folder = templates.staging_folder(site)
+    retired = [one for one in listing(site, folder, uid) if one.retired] if folder else []
+    if not retired or not templates.look(site, uid, None).usable or _is_being_cloned(site, uid):
+        return False
+    removed = [remove(site, one.vm, claim) for one in retired if _is_done_with(site, one)]
+    return any(removed)
+
+
+def _is_done_with(site: Site, one: Leftover) -> bool:
+    if not one.vm.connected or (one.store != site.store.id and not is_abandoned(site, one)):
+        return False
+    try:
+        return not templates.linked_children(site, vms.details(site.session, one.vm.ref))
+    except Gone:
+        return False
+
+
+def _is_being_cloned(site: Site, uid: str) -> bool:
+    """Whether a deployment of this store has begun a clone from that uid and does not know yet how it ended."""
+    under_way = [row.id for row in deployments.listing(site.store) if row.ended is None]
+    items = [item for number in under_way for item in deployments.items(site.store, number)]
+    return any(item.component_uid == uid and item.task and not item.vm for item in items)
+
+
+def remove(site: Site, vm: Vm, claim: Claim) -> bool:
+    """Destroy it if it is still what it was when `vm` was read, and no task runs on it. False: left for later."""
     try:
         claims.check(site.store, claim)
         now = vms.look(site.session, vm.ref)
-        made = identity.parse(now.notes)
-        if now.name != vm.name or made is None or made.store != site.store.id:
+        if not _unchanged(vm, now):
             log.warning("%s is not what it was: left alone", vm.name)
-        elif tasks.still_running(site.session, vm.ref):
+            return False
+        if tasks.still_running(site.session, vm.ref):
             log.warning("%s has a task running: left for later", vm.name)
-        else:
-            vms.destroy(site.session, vm.ref, vm.name)
-            audit.record(site.store, "leftover removed", f"{site.endpoint.name}/{vm.name}")
+            return False
+        _fence_off(site, now)
+        claims.check(site.store, claim)
+        vms.destroy(site.session, vm.ref, vm.name)
+        audit.record(site.store, "leftover removed", f"{site.endpoint.name}/{vm.name}")
     except SlipwayError as error:
         log.warning("left for later: %s", error)
+        return False
+    return True
+
+
+def _fence_off(site: Site, vm: Vm) -> None:
+    """Say on a half-made one that it is about to go, by compare-and-swap. A claim may be lost between its check and the
+    call to vCenter that follows (a stopped process does not know): whoever goes on with this VM under the next claim
+    writes its identity first (stage.mark), and of the two writes only one succeeds.
+
+    A template is not fenced: it is whole, and nobody removes a whole one that another may want.
+    """
+    made = identity.parse(vm.notes)
+    if made is None or made.removing or vm.template:
+        return
+    going = identity.notes_with(vm.notes, replace(made, removing=True))
+    vms.reconfigure(site.session, vm.ref, vm.name, Change(notes=going, version=vm.version or None), Cancel())
+
+
+def _unchanged(then: Vm, now: Vm) -> bool:
+    """Whether it has the same name and maker."""
+    was, made = identity.parse(then.notes), identity.parse(now.notes)
+    return bool(was and made and then.name == now.name and (was.store, was.component) == (made.store, made.component))

@@ -17,7 +17,7 @@ def remove(site: Site, uid: str) -> Template:
     Raises NotFound, or Conflict when it is claimed, busy, powered on, or has linked clones.
     """
     claimed = component_uid(uid)
-    claim = claims.take(site.store, site.endpoint.id, claimed, f"remove {uid} from {site.endpoint.name}")
+    claim = claims.take(site.store, templates.claim_endpoint(site), claimed, f"remove {uid} from {site.endpoint.name}")
     if claim is None:
         raise Conflict("cannot remove", on=uid, why="somebody holds its claim", fix="see: slipway lock list")
     with claims.held(site.store, claim):

@@ -1,35 +1,43 @@
 """Staging: an OVA becomes a template, once, whole or not at all (DESIGN.md rule 1).
 
-Under the uid's claim the OVA is imported as `<uid>.staging-<store>-<token>`, given its identity, marked as template
-and `staged`, and then renamed to `<uid>`: the rename is the commit, because vCenter refuses a duplicate name in a
-folder.
+Under the uid's claim the OVA is imported as `<uid>.staging-<store>-<token>`, given its identity and the attribute
+`staged`, marked as template, and then renamed to `<uid>`: the rename is the commit.
+
+Five steps: `elect`, `upload`, `mark`, `commit`, `tidy`. Each looks first and then acts, so that any of them may be run
+again from its start, by another process under a later claim. Before every write to vCenter the claim is checked.
+`stage` takes them in turn.
 """
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from engine.cancel import Cancel
 from engine.catalog.supply import obstacle
-from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import claims, identity, leftovers, templates
 from engine.staging.claims import Claim
+from engine.staging.commit import commit as committed
 from engine.staging.identity import Identity
-from engine.staging.templates import FOLDER, IN_PROGRESS, RETIRED, State, Template
+from engine.staging.templates import FOLDER, IN_PROGRESS, State, Template
 from engine.vsphere import vms
 from engine.vsphere.attributes import STAGED, make_status_key, set_status
 from engine.vsphere.inventory import make_folder
 from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_package, upload_bytes
-from engine.vsphere.refs import FolderRef, NetworkRef, moid
-from engine.vsphere.vms import Change, Details, Vm
-from storage import audit
+from engine.vsphere.refs import FolderRef, NetworkRef
+from engine.vsphere.vms import Change, Vm
 from storage.components import Component, Kind
+from storage.store import Store
 
 log = logging.getLogger(__name__)
+
+# Seconds between two looks at what another store is making: each costs vCenter four calls.
+OTHERS_POLL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +91,222 @@ def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
     EndpointUnreachable, Cancelled.
     """
     uid = staging.component.uid
+    for again in (True, False):
+        found = elect(site, staging, watcher, cancel)
+        if isinstance(found, Template):
+            return found
+        try:
+            with claims.held(site.store, found) as claim:
+                return _staged(site, staging, claim, watcher, cancel)
+        except Gone as error:
+            if not again:
+                raise StagingFault("cannot stage", on=uid, why=str(error)) from error
+            log.warning("%s: %s; staged again", uid, error)
+    raise AssertionError("the second time returns or raises")
+
+
+def _staged(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Template:
+    half = upload(site, staging, claim, watcher, cancel)
+    try:
+        whole = mark(site, staging, half, claim, watcher, cancel)
+    except BaseException:
+        leftovers.remove(site, half, claim)
+        raise
+    template = commit(site, staging, whole, claim, watcher)
+    tidy(site, staging, claim, watcher)
+    return template
+
+
+def elect(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Template | Claim:
+    """The usable template, or the claim of who has to make it, to be released by the caller.
+
+    Waits for the claim's holder, and for another store that is making the template: the latter without a claim, which
+    would keep everybody else of this store from the uid for as long. Raises StagingFault when what is there can be
+    neither used nor replaced, Cancelled.
+    """
+    uid = staging.component.uid
+    told = ""
     while True:
         cancel.check()
-        template = templates.look(site, uid, staging.component, staging.package)
+        template = _look(site, staging)
         if template.usable:
             return template
-        if template.state not in (State.ABSENT, State.STAGING, State.OUTDATED):
-            raise StagingFault(
-                "cannot stage",
-                on=uid,
-                why=f"{template.path} is {template.state}: {template.why}",
-                fix="see: slipway template list",
-            )
-        claim = claims.take(site.store, site.endpoint.id, uid, f"stage {uid} on {site.endpoint.name}")
-        if claim is None:
-            watcher.began(uid, "waiting", claims.waiting_for(site.store, site.endpoint.id, uid))
-            claims.wait_for_change(site.store, site.endpoint.id, uid, cancel)
+        other = leftovers.at_work(site, uid)
+        if other is not None:
+            made = identity.parse(other.vm.notes)
+            news = f"for another Slipway, store {other.store}, at work since {made.created if made else 'long'}"
+            if news != told:
+                watcher.began(uid, "waiting", news)
+                told = news
+            cancel.pause(OTHERS_POLL)
             continue
-        with claims.held(site.store, claim):
-            return _stage_claimed(site, staging, claim, watcher, cancel)
+        endpoint = templates.claim_endpoint(site)
+        claim = claims.take(site.store, endpoint, uid, f"stage {uid} on {site.endpoint.name}")
+        if claim is not None:
+            return _elected(site, staging, claim)
+        watcher.began(uid, "waiting", claims.waiting_for(site.store, endpoint, uid))
+        claims.wait_for_change(site.store, endpoint, uid, cancel)
 
 
-def _stage_claimed(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Template:
-    uid = staging.component.uid
-    template = templates.look(site, uid, staging.component, staging.package)
-    if template.usable:
+def _look(site: Site, staging: Staging) -> Template:
+    """The template if it may be used, or made. Raises StagingFault when it is in the way."""
+    template = templates.look(site, staging.component.uid, staging.component, staging.package)
+    if template.usable or template.state in (State.ABSENT, State.STAGING, State.OUTDATED):
         return template
-    with _staging_step("prepare the folder for", uid):
-        folder = make_folder(site.session, site.target.folder, FOLDER)
+    why = f"{template.path} is {template.state}: {template.why}"
+    raise StagingFault("cannot stage", on=template.uid, why=why, fix="see: slipway template list")
+
+
+def _elected(site: Site, staging: Staging, claim: Claim) -> Template | Claim:
+    """Look once more, now that nobody else may change it; a template that was replaced by nothing gets its name back.
+    The claim is released unless it is the answer.
+    """
+    uid = staging.component.uid
+    keep = False
+    try:
+        template = _look(site, staging)
+        with _staging_step("restore", uid):
+            if template.ref is None and leftovers.restore(site, uid, staging.component, claim):
+                template = _look(site, staging)
+        keep = not template.usable
+        return claim if keep else template
+    finally:
+        if not keep:
+            with claims.held(site.store, claim):
+                pass
+
+
+def upload(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
+    """The VM to be made a template, every byte in it: left whole by an earlier staging, or imported under a temporary
+    name with the claim's token. What else is left of ours is removed; when this raises, nothing new stays.
+    """
+    uid = staging.component.uid
+    watcher.began(uid, "preparing", templates.path_of(site, uid))
+    try:
+        with _staging_step("prepare the folder for", uid):
+            claims.check(site.store, claim)
+            folder = make_folder(site.session, site.target.folder, FOLDER)
+            claims.check(site.store, claim)
+            make_status_key(site.session)
+            whole = leftovers.settle(site, uid, staging.component, folder, claim)
+        return whole or _imported(site, staging, folder, claim, watcher, cancel)
+    except Gone as error:
+        raise StagingFault("cannot upload", on=uid, why=str(error)) from error
+
+
+def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
+    component, package = staging.component, staging.package
+    uid, size = component.uid, upload_bytes(package)
+    made = Identity(store=site.store.id, component=uid, digest=component.checksum, created=_now(site))
+    request = ImportRequest(
+        name=f"{uid}{IN_PROGRESS}{site.store.id}-{claim.token}",
+        package=package,
+        annotation=identity.notes_with(package.descriptor.annotation, made),
+        networks={network.name: staging.network for network in package.descriptor.networks},
+        checksum=component.checksum,
+        **staging.options,  # type: ignore[arg-type]
+    )
+    watcher.began(uid, "uploading", f"{package.name} to {site.endpoint.name}")
+    watcher.expects(uid, size)
+    session, target = site.session, site.target
+    while_held, sending = _WhileHeld(cancel, site.store, claim), _Sending(uid, size, watcher)
+    ref = import_vm(session, target, request, folder, target.pool, site.host, while_held, sending.sent)
+    return vms.look(session, ref)
+
+
+class _WhileHeld(Cancel):
+    """Also stops when the claim is lost: what is uploaded after that is for nobody."""
+
+    def __init__(self, cancel: Cancel, store: Store, claim: Claim) -> None:
+        self._cancel, self._store, self._claim = cancel, store, claim
+
+    def ask(self) -> None:
+        self._cancel.ask()
+
+    @property
+    def asked(self) -> bool:
+        return self._cancel.asked
+
+    def check(self) -> None:
+        self._cancel.check()
+        claims.check(self._store, self._claim)
+
+    def pause(self, seconds: float) -> None:
+        self._cancel.pause(seconds)
+        claims.check(self._store, self._claim)
+
+
+class _Sending:
+    """Passes on the bytes sent; once all are, says that vCenter completes the import."""
+
+    def __init__(self, uid: str, size: int, watcher: Watcher) -> None:
+        self._uid, self._left, self._watcher = uid, size, watcher
+        self._lock = threading.Lock()
+
+    def sent(self, count: int) -> None:
+        with self._lock:
+            before, self._left = self._left, self._left - count
+        self._watcher.sent(self._uid, count)
+        if before > 0 >= self._left:
+            self._watcher.began(self._uid, "completing")
+
+
+def mark(site: Site, staging: Staging, vm: Vm, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
+    """The uploaded VM made whole: its hardware in the identity, the attribute, template. What is done already stays.
+
+    To be a template comes last: that one bit tells a whole one, and what is none yet can be fenced off by its version
+    (leftovers.remove). Raises Gone when it is not ours any more: upload again.
+    """
+    uid = staging.component.uid
+    now = leftovers.find(site, uid, vm.ref)
+    if now.name == uid:
+        return now
+    with _staging_step("mark as staged", uid):
         key = make_status_key(site.session)
-        whole = leftovers.settle(site, staging.component, folder, key, claim)
-    if whole is None:
-        whole = _import(site, staging, folder, key, claim, watcher, cancel)
-    committed = _commit(site, staging, whole, claim)
-    log.info("%s is staged on %s", uid, site.endpoint.name)
-    leftovers.settle_retired(site, uid, folder, claim)
-    watcher.began(uid, "staged", committed.path)
-    audit.record(site.store, "template staged", f"{site.endpoint.name}/{uid}", f"from {staging.package.path}")
-    return committed
+        watcher.began(uid, "setting the attribute", now.name)
+        if not now.template:
+            _give_identity(site, uid, now, claim, cancel)
+        if now.custom.get(key) != STAGED:
+            claims.check(site.store, claim)
+            set_status(site.session, now.ref, now.name, key, STAGED)
+        if not now.template:
+            watcher.began(uid, "marking", now.name)
+            claims.check(site.store, claim)
+            vms.mark_as_template(site.session, now.ref, now.name)
+    return leftovers.find(site, uid, vm.ref)
+
+
+def _give_identity(site: Site, uid: str, vm: Vm, claim: Claim, cancel: Cancel) -> None:
+    """Write the identity by compare-and-swap: who saw the VM before that, half-made, cannot remove it any more."""
+    for again in (True, True, False):
+        machine = vms.details(site.session, vm.ref)
+        made = leftovers.ours(site, uid, machine.vm)
+        whole = replace(made, shape=templates.shape_of(machine), token=claim.token)
+        notes = identity.notes_with(machine.vm.notes, whole)
+        claims.check(site.store, claim)
+        change = Change(notes=notes, version=machine.vm.version or None)
+        try:
+            vms.reconfigure(site.session, vm.ref, vm.name, change, cancel)
+        except VSphereFault as error:
+            if error.fault != "ConcurrentAccess" or not again:
+                raise
+        else:
+            return
+
+
+def commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watcher) -> Template:
+    """The template, renamed to its uid; one renamed by an earlier attempt is fine. Who loses the name uses the
+    winner's. Raises StagingFault, Gone when `whole` vanished.
+    """
+    return committed(site, staging.component, staging.package, whole, claim, watcher)
+
+
+def tidy(site: Site, staging: Staging, claim: Claim, watcher: Watcher) -> None:
+    """Remove the templates that this one has replaced, as far as nothing stands on them."""
+    uid = staging.component.uid
+    watcher.began(uid, "tidying")
+    leftovers.settle_retired(site, uid, claim)
+    watcher.began(uid, "staged", templates.path_of(site, uid))
 
 
 @contextmanager
@@ -128,91 +314,8 @@ def _staging_step(what: str, uid: str) -> Iterator[None]:
     """A fault in here is one of staging itself: the OVA may still be imported directly (DESIGN.md rule 7)."""
     try:
         yield
-    except (VSphereFault, NotPermitted, NameTaken, Gone) as error:
+    except (VSphereFault, NotPermitted, NameTaken) as error:
         raise StagingFault(f"cannot {what}", on=uid, why=str(error)) from error
-
-
-def _import(
-    site: Site, staging: Staging, folder: FolderRef, key: int, claim: Claim, watcher: Watcher, cancel: Cancel
-) -> Vm:
-    """Import under the temporary name and make it whole: identity, template, attribute. Nothing stays if it raises."""
-    component, package = staging.component, staging.package
-    name = f"{component.uid}{IN_PROGRESS}{site.store.id}-{claim.token}"
-    made = Identity(store=site.store.id, component=component.uid, digest=component.checksum, created=_now(site))
-    watcher.began(component.uid, "staging", f"uploading {package.name} to {site.endpoint.name}")
-    watcher.expects(component.uid, upload_bytes(package))
-    request = ImportRequest(
-        name=name,
-        package=package,
-        annotation=identity.notes_with(package.descriptor.annotation, made),
-        networks={network.name: staging.network for network in package.descriptor.networks},
-        checksum=component.checksum,
-        **staging.options,  # type: ignore[arg-type]
-    )
-    ref = import_vm(
-        site.session,
-        site.target,
-        request,
-        folder,
-        site.target.pool,
-        site.host,
-        cancel,
-        lambda count: watcher.sent(component.uid, count),
-    )
-    half = vms.look(site.session, ref)
-    try:
-        with _staging_step("mark as staged", component.uid):
-            claims.check(site.store, claim)
-            machine = vms.details(site.session, ref)
-            _give_identity(site, machine, made, cancel)
-            vms.mark_as_template(site.session, ref, name)
-            set_status(site.session, ref, name, key, STAGED)
-            return vms.look(site.session, ref)
-    except BaseException:
-        leftovers.remove(site, half, claim)
-        raise
-
-
-def _give_identity(site: Site, machine: Details, made: Identity, cancel: Cancel) -> None:
-    """Write the identity again, now with the hardware as vCenter made it."""
-    whole = replace(made, shape=templates.shape_of(machine))
-    notes = Change(notes=identity.notes_with(machine.vm.notes, whole))
-    vms.reconfigure(site.session, machine.vm.ref, machine.vm.name, notes, cancel)
-
-
-def _commit(site: Site, staging: Staging, whole: Vm, claim: Claim) -> Template:
-    """Rename to the uid. Who loses the name verifies the winner, uses it, and removes its own.
-
-    When anything else fails, the whole template stays under its temporary name: the next holder only renames it.
-    """
-    uid = staging.component.uid
-    try:
-        with _staging_step("rename to", uid):
-            claims.check(site.store, claim)
-            _retire_outdated(site, staging, claim)
-            vms.rename(site.session, whole.ref, whole.name, uid)
-    except SlipwayError as error:
-        winner = templates.look(site, uid, staging.component, staging.package)
-        if not winner.usable or winner.ref is None:
-            raise
-        if moid(winner.ref) != whole.moid:
-            log.info("%s: %s; the winner is used", uid, error)
-            leftovers.remove(site, whole, claim)
-        return winner
-    template = templates.look(site, uid, staging.component, staging.package)
-    if not template.usable:
-        raise StagingFault("cannot use what was staged as", on=uid, why=f"it is {template.state}: {template.why}")
-    return template
-
-
-def _retire_outdated(site: Site, staging: Staging, claim: Claim) -> None:
-    """Move an outdated template out of the way; it is removed when nothing stands on it any more."""
-    uid = staging.component.uid
-    old = templates.look(site, uid, staging.component, staging.package)
-    if old.state is not State.OUTDATED or old.ref is None:
-        return
-    vms.rename(site.session, old.ref, uid, f"{uid}{RETIRED}{site.store.id}-{claim.token}")
-    audit.record(site.store, "template retired", f"{site.endpoint.name}/{uid}", old.why)
 
 
 def _now(site: Site) -> str:

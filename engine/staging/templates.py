@@ -21,8 +21,9 @@ from engine.vsphere.inventory import child_folder
 from engine.vsphere.ovf_import import importable_package
 from engine.vsphere.refs import FolderRef, VmRef
 from engine.vsphere.vms import Details, Vm, details, details_of, disks_below, notes_below, vms_in_folder
-from storage import components
+from storage import components, endpoints
 from storage.components import Component
+from storage.endpoints import Endpoint
 
 FOLDER = "components-staging"
 MIB = 1 << 20
@@ -87,6 +88,18 @@ def staging_folder(site: Site) -> FolderRef | None:
     return child_folder(site.session, site.target.folder, FOLDER)
 
 
+def claim_endpoint(site: Site) -> int:
+    """The id that claims on this site's folder are named by: of the endpoints that lead to one folder the first's, so
+    that those who stage through different ones take turns.
+    """
+
+    def place(endpoint: Endpoint) -> tuple[str | None, str, str]:
+        return endpoint.instance_uuid, endpoint.datacenter, endpoint.vmfolder.strip("/")
+
+    here = place(site.endpoint)
+    return min([site.endpoint.id, *(one.id for one in endpoints.listing(site.store) if place(one) == here)])
+
+
 def path_of(site: Site, uid: str) -> str:
     """Where the template of that uid is or would be."""
     return f"{site.folder_path}/{FOLDER}/{uid}"
@@ -113,11 +126,15 @@ def look(site: Site, uid: str, component: Component | None, package: Package | N
 
 def _not_there(site: Site, uid: str) -> Template:
     path = path_of(site, uid)
-    if any(
-        row.uid == uid and row.endpoint_id == site.endpoint.id and not row.stale for row in claims.standing(site.store)
-    ):
+    if uid in _claimed(site):
         return Template(uid, State.STAGING, path, "somebody is staging it now")
     return Template(uid, State.ABSENT, path, "not staged yet")
+
+
+def _claimed(site: Site) -> set[str]:
+    """The uids that somebody is at work on in this site's folder."""
+    endpoint = claim_endpoint(site)
+    return {row.uid for row in claims.standing(site.store) if row.endpoint_id == endpoint and not row.stale}
 
 
 def judged(
@@ -193,7 +210,7 @@ def _differs_from_package(machine: Details, package: Package | None) -> str:
 def listing(site: Site, known: Iterable[Component]) -> list[Template]:
     """Every template and leftover in the folder, and the uids that somebody is staging, by name; children counted."""
     by_uid = {component.uid: component for component in known}
-    claimed = {row.uid for row in claims.standing(site.store) if row.endpoint_id == site.endpoint.id and not row.stale}
+    claimed = _claimed(site)
     folder = staging_folder(site)
     found: list[Template] = []
     if folder:

@@ -75,7 +75,7 @@ def test_headless_json(tmp_path: Path) -> None:
 def test_stopped_in_the_middle(tmp_path: Path, number: signal.Signals) -> None:
     demo = start_demo(tmp_path, "--headless")
     assert demo.stderr is not None
-    next(line for line in demo.stderr if "staging" in line and "uploading" in line)
+    next(line for line in demo.stderr if " uploading: " in line)
     assert any(tmp_path.iterdir())
     demo.send_signal(number)
     out, err = demo.communicate()

@@ -132,8 +132,12 @@ class Lab:
 
     def add_endpoint(self) -> None:
         """Make the VM folder and add the endpoint, pinned to the vCenter's certificate."""
+        self.govc("folder.create", f"/{self.place.datacenter}/vm/{self.place.vmfolder}")
+        self.add_row()
+
+    def add_row(self) -> None:
+        """Add the endpoint, whose VM folder is there."""
         place = self.place
-        self.govc("folder.create", f"/{place.datacenter}/vm/{place.vmfolder}")
         new = NewEndpoint(
             name=self.name,
             host=self.vcenter.host,
