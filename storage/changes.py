@@ -99,23 +99,22 @@ class _Polling:
 class _Listening:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._connection: Connection | None = None
-        self._driver: Any = None
+        self._connection: Any = None  # psycopg's own, SQLAlchemy cannot wait for notifications
         self._listen()
 
     def _listen(self) -> None:
-        connection = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text(f"LISTEN {_CHANNEL}"))
-        connection.detach()  # a connection that listens does not go back to the pool
-        self._connection, self._driver = connection, connection.connection.driver_connection
+        pooled = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        pooled.execute(text(f"LISTEN {_CHANNEL}"))
+        self._connection = pooled.connection.driver_connection
+        pooled.detach()  # a connection that listens does not go back to the pool
 
     def wait(self, seconds: float) -> bool:
         from psycopg import OperationalError  # a store in SQLite never loads it
 
-        if self._connection is None:
+        if self._connection.closed:
             return self._listen_again(seconds)
         try:
-            return any(self._driver.notifies(timeout=seconds, stop_after=1))
+            return any(self._connection.notifies(timeout=seconds, stop_after=1))
         except OperationalError:
             self.close()
             return self._listen_again(seconds)
@@ -129,6 +128,4 @@ class _Listening:
         return True
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()

@@ -158,6 +158,7 @@ def note(store: Store, job_id: int, error: str, falls_back: bool) -> None:
 def end(store: Store, job_id: int, state: State) -> None:
     """The job is over, unless it was already."""
     with store.begin() as tx:
+        notify(tx)
         over = {"state": state, "ended": store.now(tx)}
         tx.execute(change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(**over))
 
