@@ -115,6 +115,9 @@ STEPS: Steps = {
     "end": end,
 }
 
+AT_WORK = ("clone", "import", "finish", "power on")
+"""The steps in which vCenter works for this VM: they take one of the endpoint's places."""
+
 
 def failed(work: Work, item: Item, error: SlipwayError) -> Now:
     """What follows when a step raised `error`: a fault of staging itself falls back to a direct import (rule 7)."""

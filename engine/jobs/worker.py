@@ -17,14 +17,17 @@ from engine.jobs.sites import Sites
 from engine.jobs.work import Work
 from engine.vsphere.transient import passes
 from storage import deployments, jobs
+from storage.changes import Watch
 from storage.jobs import Job, Kind, State
 from storage.pace import Pace, pace_of
 from storage.store import Store
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks for new jobs, cancels and bytes to write: progress is written at most four times a second.
+# Seconds between two writes of bytes sent: at most four times a second.
 TICK = 0.25
+# Seconds between two looks for new jobs and cancels where the store tells of no change.
+LOOK = 1.0
 # Seconds without a job after which a worker that a client started ends.
 IDLE = 10.0
 # Seconds that steps have to reach a safe point when the worker is told to stop.
@@ -58,18 +61,26 @@ def work(store: Store, until_idle: bool) -> None:
 
 
 def _run(crew: "Crew", still_held: Callable[[], bool], until_idle: bool) -> None:
-    idle_since = inspected = time.monotonic()
-    while not crew.halted.wait(TICK):
-        if crew.tick():
-            idle_since = time.monotonic()
-        if time.monotonic() - inspected > INSPECTION:
-            inspected = time.monotonic()
-            if not still_held():
-                log.error("the lock on the store is lost: another worker may run")
-                crew.halt()
-            crew.inspect()
-        if until_idle and time.monotonic() - idle_since > IDLE:
-            return
+    busy = inspected = flushed = time.monotonic()
+    looked = 0.0
+    with Watch(crew.store) as watch:
+        while not crew.halted.is_set():
+            changed = watch.wait(TICK)
+            now = time.monotonic()
+            if changed or now - looked > LOOK:
+                looked = now
+                busy = now if crew.look() else busy
+            if now - flushed > TICK:
+                flushed = now
+                crew.flush()
+            if now - inspected > INSPECTION:
+                inspected = now
+                if not still_held():
+                    log.error("the lock on the store is lost: another worker may run")
+                    crew.halt()
+                crew.inspect()
+            if until_idle and now - busy > IDLE:
+                return
 
 
 @contextmanager
@@ -96,6 +107,7 @@ class Crew:
         self._lock = threading.Lock()
         self._works: dict[int, Work] = {}
         self._submitted: set[int] = set()
+        self._slots: dict[int, threading.BoundedSemaphore] = {}
         self._running = 0
 
     def step(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None, /) -> Now:
@@ -114,7 +126,8 @@ class Crew:
             self._park_if_halted()
             attempt += 1
             try:
-                done: Now = module.STEPS[name](work, *ids, now)
+                with self._slot(work, kind, name):
+                    done: Now = module.STEPS[name](work, *ids, now)
             except SlipwayError as error:
                 self._park_if_halted()
                 log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
@@ -140,8 +153,8 @@ class Crew:
         with suppress(Cancelled):
             (work.halt if work.cancel.asked else work.cancel).pause(seconds)
 
-    def tick(self) -> bool:
-        """Take up new jobs, pass on cancels, write bytes; whether there is anything to do."""
+    def look(self) -> bool:
+        """Take up new jobs, pass on cancels; whether there is anything to do."""
         active = jobs.active(self.store)
         for job in active:
             if job.cancel:
@@ -149,11 +162,14 @@ class Crew:
             if job.id not in self._submitted:
                 runner.submit(job)
                 self._submitted.add(job.id)
+        return bool(active)
+
+    def flush(self) -> None:
+        """Write how many bytes every job has sent."""
         with self._lock:
             works = list(self._works.values())
         for work in works:
             work.recorder.flush()
-        return bool(active)
 
     def inspect(self) -> None:
         """Show that we are alive; end jobs whose workflow has broken."""
@@ -217,6 +233,21 @@ class Crew:
         if work is not None:
             work.recorder.flush()
             work.close()
+
+    @contextmanager
+    def _slot(self, work: Work, kind: str, name: str) -> Iterator[None]:
+        """One of the endpoint's places for making a VM; who only looks or waits takes none."""
+        if kind != "vm" or name not in vm.AT_WORK:
+            yield
+            return
+        with self._lock:
+            slots = self._slots.setdefault(work.job.endpoint_id, threading.BoundedSemaphore(self.pace.vms_per_endpoint))
+        while not slots.acquire(timeout=TICK):
+            work.cancel.check()
+        try:
+            yield
+        finally:
+            slots.release()
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
