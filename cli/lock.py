@@ -1,5 +1,6 @@
 """`slipway lock`: the claims of components being staged, and clearing one by hand."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,16 +67,21 @@ def clear(
 
 
 def _show(claim: "Standing", endpoint: str | None) -> None:
-    """One claim in a block: its name alone fills half a line."""
+    """One claim in a block of at most 80 columns; its name alone fills half a line."""
     say(claim.name)
-    say(f"  component  {claim.uid} on {endpoint or f'endpoint {claim.endpoint_id}, which is gone'}")
-    say(f"  verdict    {claim.verdict}")
+    _line("component", f"{claim.uid} on {endpoint or f'endpoint {claim.endpoint_id}, which is gone'}")
+    _line("verdict", claim.verdict)
     if claim.holder and claim.since and claim.age is not None:
-        job = f", deployment {claim.deployment}" if claim.deployment is not None else ""
-        say(f"  holder     {claim.holder.owner}@{claim.holder.host} pid {claim.holder.pid}{job}")
-        say(f"  for        {claim.purpose}")
-        say(f"  since      {utc(claim.since)} ({duration(claim.age)} ago)")
-    say(f"  evidence   {claim.evidence}")
+        job = "" if claim.deployment is None else f", deployment {claim.deployment}"
+        _line("holder", f"{claim.holder.owner}@{claim.holder.host} pid {claim.holder.pid}{job}")
+        _line("for", claim.purpose)
+        _line("since", f"{utc(claim.since)} ({duration(claim.age)} ago)")
+    _line("evidence", claim.evidence)
+
+
+def _line(label: str, told: str) -> None:
+    for line in wrap(told, 80, initial_indent=f"  {label:11}", subsequent_indent=" " * 13, break_on_hyphens=False):
+        say(line)
 
 
 def _document(claim: "Standing", endpoint: str | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`slipway paths`, `slipway doctor` and `slipway lock`."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -126,12 +127,19 @@ def test_claims_are_listed_and_cleared(slipway: Slipway) -> None:
         claims.insert(store, name, "1")
     [found] = slipway("lock", "list", "--json").document
     assert (found["name"], found["endpoint"], found["uid"], found["holder"]) == (name, "vc01", "esxi-8.0u3g", None)
-    assert name in slipway("lock", "list").out
+    shown = slipway("lock", "list").out
+    assert shown.splitlines() == [
+        name,
+        "  component  esxi-8.0u3g on vc01",
+        "  verdict    foreign",
+        "  evidence   not written by Slipway, age unknown",
+    ]
     assert slipway("lock", "clear", name).code == 2
     assert slipway("lock", "clear", "absent", "--yes").code == 3
     assert len(slipway("lock", "list", "--json").document) == 1
     assert slipway("lock", "clear", name, "--yes", "--json").document == found
     assert slipway("lock", "list", "--json").document == []
+    assert slipway("lock", "list").out == "no claims\n"
 
 
 def test_a_live_claim_is_cleared_by_force_only(slipway: Slipway) -> None:
@@ -139,11 +147,17 @@ def test_a_live_claim_is_cleared_by_force_only(slipway: Slipway) -> None:
 
     endpoint_id = add_endpoint("vc01", 1)
     with open_store() as store:
-        claim = take(store, endpoint_id, "esxi-8.0u3g", "staging")
+        claim = take(store, endpoint_id, "esxi-8.0u3g", "staging", deployment=7)
         assert claim is not None
     [found] = slipway("lock", "list", "--json").document
-    assert (found["stale"], found["for"]) == (False, "staging")
+    assert (found["stale"], found["for"], found["deployment"]) == (False, "staging", 7)
+    assert (found["holder"]["pid"], found["token"]) == (os.getpid(), claim.token)
     assert found["since"].endswith("Z")
+    assert found["beat_age_seconds"] <= found["age_seconds"]
+    shown = slipway("lock", "list").out
+    for told in ("esxi-8.0u3g on vc01", "live", f"pid {os.getpid()}, deployment 7", found["since"], "last heartbeat"):
+        assert told in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
     refused = slipway("lock", "clear", claim.name, "--yes", "--json")
     assert (refused.code, refused.error["code"]) == (4, "conflict")
     assert slipway("lock", "clear", claim.name, "--yes", "--force").code == 0
