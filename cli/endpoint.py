@@ -251,7 +251,7 @@ def _lines(one: "Endpoint") -> list[tuple[str, str | None]]:
         ("id", str(one.id)),
         ("host", _server(one)),
         ("certificate", trust),
-        ("username", one.username),
+        ("username", f"{one.username} (vCenter refused the login)" if one.refused else one.username),
         ("datacenter", one.datacenter),
         ("resource pool", one.resource_pool),
         ("datastore", one.datastore),

@@ -18,7 +18,7 @@ class Watcher(Protocol):
         ...
 
     def sent(self, item: str, count: int, /) -> None:
-        """The item has sent that many bytes more."""
+        """The item has sent that many bytes more. Negative: so many that broke off will be sent again."""
         ...
 
 

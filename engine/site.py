@@ -1,16 +1,22 @@
 """A site: one endpoint with an open session, and where its VMs go. What staging and deploying work on."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from engine.errors import LoginRefused, NotFound
 from engine.vsphere.inventory import Target, drs_enabled, placement_host, target_of
 from engine.vsphere.refs import HostRef
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Trust
 from storage import endpoints
 from storage.endpoints import Endpoint
+from storage.pace import pace_of
 from storage.store import Store
+
+# One per endpoint: of many who would log in with the same wrong password, one does.
+_turns: dict[int, threading.Lock] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +48,56 @@ def address_of(store: Store, endpoint: Endpoint) -> Address:
 
 
 @contextmanager
+def login_turn(store: Store, endpoint_id: int, *, by_hand: bool = False) -> Iterator[Address]:
+    """The endpoint's turn to log in (`session.Turn`): one login is tried in here, and the store learns of a refusal.
+
+    Raises LoginRefused when this user name and password were refused before: only somebody who asks `by_hand` may try
+    them again, and success clears the refusal. Raises NotFound, Refused (the password cannot be decrypted).
+    """
+    with _turns.setdefault(endpoint_id, threading.Lock()):
+        endpoint = endpoints.by_id(store, endpoint_id)
+        if not by_hand:
+            _check_not_refused(endpoint)
+        address = address_of(store, endpoint)
+        try:
+            yield address
+        except LoginRefused as error:
+            _note_refusal(store, endpoint_id, address)
+            error.fix = f"slipway endpoint update {endpoint.name} --password-stdin; it is not retried by itself"
+            raise
+        if endpoint.refused:
+            endpoints.update(store, endpoint.name, refused=False)
+
+
+def _check_not_refused(endpoint: Endpoint) -> None:
+    if endpoint.refused:
+        raise LoginRefused(
+            f"cannot log in as {endpoint.username} to",
+            on=endpoint.name,
+            why="vCenter refused this user name and password before",
+            fix=f"slipway endpoint update {endpoint.name} --password-stdin, or to try the same again: "
+            f"slipway endpoint test {endpoint.name}",
+        )
+
+
+def _note_refusal(store: Store, endpoint_id: int, tried: Address) -> None:
+    """Unless the endpoint has got another password meanwhile, or is gone."""
+    with suppress(NotFound):
+        endpoint = endpoints.by_id(store, endpoint_id)
+        if address_of(store, endpoint) == tried and not endpoint.refused:
+            endpoints.update(store, endpoint.name, refused=True)
+
+
+@contextmanager
 def open_site(store: Store, name: str) -> Iterator[Site]:
     """Connect to the endpoint, resolve its names, and remember which vCenter it is.
 
-    Raises NotFound (endpoint, or an object it names), LoginRefused, EndpointUnreachable, CertificateRefused.
+    Raises NotFound (endpoint, or an object it names), LoginRefused (also when it was refused before: nothing is tried
+    then), EndpointUnreachable, CertificateRefused.
     """
     endpoint = endpoints.get(store, name)
-    with connect(address_of(store, endpoint)) as session:
+    _check_not_refused(endpoint)
+    with connect(address_of(store, endpoint), pace_of(store), lambda: login_turn(store, endpoint.id)) as session:
         if endpoint.instance_uuid != session.instance_uuid:
             endpoint = endpoints.update(store, name, instance_uuid=session.instance_uuid)
         target = target_of(session, endpoint)

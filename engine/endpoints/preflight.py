@@ -10,7 +10,7 @@ from engine.endpoints.findings import Finding, failed, fine, missing, warning
 from engine.endpoints.hostname import joined
 from engine.endpoints.hosts import Hosts, hosts_of, is_connected, ports, seen_by
 from engine.errors import BadInput, CertificateRefused, LoginRefused, NotFound, SlipwayError
-from engine.site import address_of
+from engine.site import address_of, login_turn
 from engine.staging.templates import FOLDER
 from engine.vsphere.attributes import STAGING_STATUS, status_key
 from engine.vsphere.inventory import (
@@ -31,6 +31,7 @@ from engine.vsphere.properties import read
 from engine.vsphere.session import Session, connect
 from engine.vsphere.vms import vcenter_time, vms_in_folder
 from storage.endpoints import Endpoint, NewEndpoint
+from storage.pace import pace_of
 from storage.store import Store
 
 CONNECTION, CERTIFICATE, LOGIN = "connection", "certificate", "login"
@@ -67,10 +68,13 @@ class Objects:
 
 
 def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:
-    """Look at the endpoint, finding by finding as they come. Raises only when its password cannot be decrypted."""
+    """Look at the endpoint, finding by finding as they come. Raises only when its password cannot be decrypted.
+
+    Somebody asks for it by hand: a login that was refused before is tried again.
+    """
     address = address_of(store, endpoint)
     try:
-        session = connect(address)
+        session = connect(address, pace_of(store), lambda: login_turn(store, endpoint.id, by_hand=True))
     except CertificateRefused as error:
         yield failed(CERTIFICATE, error)
         return

@@ -12,10 +12,12 @@ from engine.endpoints.findings import Finding, State
 from engine.endpoints.hostname import joined
 from engine.endpoints.preflight import find_objects
 from engine.errors import BadInput, CertificateRefused, Conflict, LoginRefused, SlipwayError, Unreachable
-from engine.vsphere.session import Address, Session, connect
+from engine.site import login_turn
+from engine.vsphere.session import Address, Session, Turn, connect
 from engine.vsphere.trust import Certificate, Trust, normal_fingerprint, reason, shown_certificate
 from storage import endpoints
 from storage.endpoints import Endpoint, NewEndpoint
+from storage.pace import pace_of
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ def add(store: Store, new: NewEndpoint, password: str, consent: Consent) -> Regi
     """
     with _nothing_changed("nothing was stored"):
         new = _accepted(new, consent)
-        with _log_in(new, password) as session:
+        with _log_in(store, new, password) as session:
             instance_uuid = session.instance_uuid
             absent = _absent(session, new)
     stored = endpoints.add(store, new, password)
@@ -62,7 +64,8 @@ def update(store: Store, name: str, changes: dict[str, Any], password: str | Non
     """Change fields of the endpoint, and its password unless that is None.
 
     Another host, trust, user or password is tried first; another host needs consent again, because a pin or `insecure`
-    was given for the old one. Raises as `add`, and NotFound; nothing is changed then.
+    was given for the old one. A stored password is tried even if it was refused before: somebody asks by hand.
+    Raises as `add`, and NotFound; nothing is changed then.
     """
     standing = endpoints.get(store, name)
     if (standing.host, standing.port) != (changes.get("host", standing.host), changes.get("port", standing.port)):
@@ -73,7 +76,9 @@ def update(store: Store, name: str, changes: dict[str, Any], password: str | Non
         with _nothing_changed("nothing was changed"):
             wanted = _accepted(wanted, consent)
             secret = endpoints.password(store, standing) if password is None else password
-            with _log_in(wanted, secret) as session:
+            stored = password is None and not changes.keys() & {"host", "port", "username"}
+            turn = (lambda: login_turn(store, standing.id, by_hand=True)) if stored else None
+            with _log_in(store, wanted, secret, turn) as session:
                 changes = {**changes, "pin": wanted.pin, "instance_uuid": session.instance_uuid}
                 absent = _absent(session, wanted)
     else:
@@ -119,9 +124,9 @@ def _accepted(new: AnyEndpoint, consent: Consent) -> AnyEndpoint:
     return replace(new, pin=certificate.fingerprint)
 
 
-def _log_in(new: NewEndpoint, password: str) -> Session:
+def _log_in(store: Store, new: NewEndpoint, password: str, turn: Turn | None = None) -> Session:
     trust = Trust(pin=new.pin, ca=new.ca, insecure=new.insecure)
-    return connect(Address(new.host, new.port, new.username, password, trust))
+    return connect(Address(new.host, new.port, new.username, password, trust), pace_of(store), turn)
 
 
 def _absent(session: Session, new: NewEndpoint) -> tuple[Finding, ...]:
@@ -132,7 +137,8 @@ def _absent(session: Session, new: NewEndpoint) -> tuple[Finding, ...]:
 def _absent_if_it_answers(store: Store, wanted: Endpoint) -> tuple[Finding, ...]:
     """What the endpoint would name in vain. Names may be changed while vCenter is away, so no answer is no error."""
     try:
-        with _log_in(wanted, endpoints.password(store, wanted)) as session:
+        password = endpoints.password(store, wanted)
+        with _log_in(store, wanted, password, lambda: login_turn(store, wanted.id)) as session:
             return _absent(session, wanted)
     except SlipwayError as error:
         log.info("%s", error)

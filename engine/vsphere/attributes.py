@@ -2,7 +2,7 @@
 
 from pyVmomi import vim
 
-from engine.errors import NameTaken
+from engine.errors import EndpointUnreachable, NameTaken
 from engine.vsphere.properties import read
 from engine.vsphere.session import Session
 
@@ -36,7 +36,7 @@ def make_status_key(session: Session) -> int:
             None,
         )
         return int(added.key)
-    except NameTaken:
+    except (NameTaken, EndpointUnreachable):
         key = status_key(session)
         if key is None:
             raise

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from pyVmomi import vim
 
-from engine.errors import BadInput, NameTaken, NotFound, VSphereFault
+from engine.errors import BadInput, EndpointUnreachable, NameTaken, NotFound, VSphereFault
 from engine.vsphere.properties import below, read, read_many
 from engine.vsphere.session import Session
 from storage.endpoints import Endpoint
@@ -158,7 +158,7 @@ def make_folder(session: Session, parent: vim.Folder, name: str) -> vim.Folder:
         return found
     try:
         return session.call("make the folder", name, parent.CreateFolder, vsphere_name(name))
-    except NameTaken:
+    except (NameTaken, EndpointUnreachable):
         found = child_folder(session, parent, name)
         if not found:
             raise

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import EndpointUnreachable, SlipwayError, VSphereFault
+from engine.errors import EndpointUnreachable, Gone, SlipwayError, UploadFailed, VSphereFault
+from engine.vsphere.patience import Patience
 from engine.vsphere.properties import read
 from engine.vsphere.session import Session, translated_fault
+from engine.vsphere.transient import passes, pauses
 from engine.vsphere.trust import Trust
 from engine.vsphere.upload import Destination
+from engine.vsphere.vms import is_gone
 
 log = logging.getLogger(__name__)
 
-POLL = 0.01
 # The progress is told at least this often (seconds), so that an operator watching vCenter sees the task move.
 SLOWEST_BEAT = 5.0
 
@@ -36,6 +38,7 @@ class Lease:
         self._lease = lease
         self._info = info
         self._name = name
+        self._logins = session.logins
         self._over = threading.Event()
         self._percent: Callable[[], int] = lambda: 0
         self._beat = threading.Thread(target=self._tell_progress, name=f"lease {name}", daemon=True)
@@ -73,18 +76,39 @@ class Lease:
         self._over.set()
         self._beat.join(1)  # it may wait for a vCenter that does not answer, and ends by itself then
 
-    def complete(self) -> None:
-        """Say that every file has arrived: the VM is whole."""
-        self._session.call("complete the import of", self._name, self._lease.HttpNfcLeaseComplete)
+    def complete(self, cancel: Cancel) -> None:
+        """Say that every file has arrived: the VM is whole. Said again, as often as the pace says, after a failure that
+        passes; a lost answer is none.
+        """
+        more = pauses(self._session.pace)
+        lost = False
+        while True:
+            try:
+                self._session.call("complete the import of", self._name, self._lease.HttpNfcLeaseComplete)
+            except SlipwayError as error:
+                lost = lost or isinstance(error, EndpointUnreachable)
+                if self._is_done(lost):
+                    return
+                pause = next(more, None)
+                if pause is None or not passes(error):
+                    raise
+                log.warning("%s; said again in %s s", error, pause)
+                cancel.pause(pause)
+            else:
+                return
 
-    def error(self) -> SlipwayError | None:
-        """Why vCenter ended the lease (full datastore, no progress heard), None while it stands."""
+    def ended(self) -> SlipwayError | None:
+        """Why the lease is over (full datastore, no progress heard), None while it stands or nobody can tell."""
         try:
             found = read(self._session, self._lease, "state", "error")
+        except Gone:
+            why = "vCenter knows its lease no more: the session ended, or vCenter was started again"
+            return UploadFailed("cannot import", on=self._name, why=why, fix="try again")
         except SlipwayError as error:
-            return self.lost or error
-        fault = found.get("error")
-        return translated_fault(fault, "import", self._name) if fault is not None else None
+            return None if passes(error) else error
+        if found.get("state") != vim.HttpNfcLease.State.error:
+            return None
+        return translated_fault(found["error"], "import", self._name)
 
     def abort(self) -> None:
         """Give up."""
@@ -97,24 +121,38 @@ class Lease:
                 self._session.call(
                     "tell the progress of", self._name, self._lease.HttpNfcLeaseProgress, self._percent()
                 )
-            except EndpointUnreachable as error:
-                log.warning("%s", error)
             except SlipwayError as error:
-                self.lost = error
-                return
+                log.warning("%s", error)
+                self.lost = self.ended()
+                if self.lost is not None:
+                    return
+
+    def _is_done(self, lost: bool) -> bool:
+        """Whether vCenter has completed the lease. It may then know the lease no more, which after a lost answer in the
+        same session says so if the VM is there: a lease that ended otherwise took it away.
+        """
+        try:
+            state = read(self._session, self._lease, "state").get("state")
+        except Gone:
+            return lost and self._session.logins == self._logins and not is_gone(self._session, self.vm)
+        except SlipwayError as error:
+            log.info("%s", error)
+            return False
+        return bool(state == vim.HttpNfcLease.State.done)
 
 
 def open_lease(session: Session, lease: vim.HttpNfcLease, name: str, cancel: Cancel) -> Lease:
     """Wait until the lease is ready. Raises what vCenter says when it cannot create the VM (NameTaken, NoSpace, ..)."""
+    patience = Patience(session, lease)
     try:
         while True:
-            found = read(session, lease, "state", "error")
+            found = patience.read("state", "error", "info")
             match found.get("state"):
                 case vim.HttpNfcLease.State.ready:
-                    return Lease(session, lease, read(session, lease, "info")["info"], name)
+                    return Lease(session, lease, found["info"], name)
                 case vim.HttpNfcLease.State.error:
                     raise translated_fault(found["error"], "import", name)
-            cancel.pause(POLL)
+            cancel.pause(patience.poll)
     except SlipwayError:
         abort(session, lease, name)
         raise

@@ -17,9 +17,11 @@ from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.lease import Lease, open_lease
 from engine.vsphere.session import Session, message_of
+from engine.vsphere.transient import passes, pauses
 from engine.vsphere.upload import Upload
 from engine.vsphere.vms import destroy
 from storage.components import Component
+from storage.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,8 @@ def import_vm(
 ) -> vim.VirtualMachine:
     """Create the VM and upload its files; it is whole when this returns, and gone when this raises.
 
-    `folder` is None for an import into a vApp, which refuses one. `progress` gets the bytes of each block sent.
+    `folder` is None for an import into a vApp, which refuses one. `progress` gets the bytes of each block sent, and a
+    negative count for those of a file that broke and is sent again: the sum at the end is the bytes of all files.
     Raises BadPackage (digest or descriptor), UploadFailed, Cancelled, and what Session.call raises.
     """
     spec = _import_spec(session, target, request, pool, host)
@@ -89,10 +92,9 @@ def import_vm(
         cancel,
     )
     try:
-        _upload_files(lease, list(spec.fileItem), request, cancel, progress)
-        lease.complete()
+        _upload_files(lease, list(spec.fileItem), request, session.pace, cancel, progress)
     except BaseException as error:
-        why = lease.error() if isinstance(error, UploadFailed) else None
+        why = lease.ended() if isinstance(error, UploadFailed) else None
         lease.abort()
         remove_half_made(session, lease.vm, request.name, why or error)
         if why is not None:
@@ -155,11 +157,12 @@ def _upload_files(
     lease: Lease,
     items: list[vim.OvfManager.FileItem],
     request: ImportRequest,
+    pace: Pace,
     cancel: Cancel,
     progress: Callable[[int], None],
 ) -> None:
-    """Send every file, checking the manifest's digests on the bytes sent and the component's checksum on the whole
-    archive meanwhile.
+    """Send every file and complete the lease, checking the manifest's digests on the bytes sent and the component's
+    checksum on the whole archive meanwhile.
     """
     package = request.package
     for item in items:
@@ -186,11 +189,15 @@ def _upload_files(
         ThreadPoolExecutor(PARALLEL + 1, thread_name_prefix="upload") as pool,
     ):
         stop = Cancel()
-        uploads = [Upload(item.path, lease.destination(item), package.members[item.path].size) for item in items]
+        uploads = [
+            Upload(item.path, lease.destination(item), package.members[item.path].size, pace.upload_stall_seconds)
+            for item in items
+        ]
         work: list[Future[None]] = [pool.submit(_check_archive, request, stop)] if request.checksum else []
-        work += [pool.submit(_send, package, upload, count) for upload in uploads]
+        work += [pool.submit(_deliver, lease, package, upload, pace, stop, count) for upload in uploads]
         try:
             _watch(work, lease, cancel)
+            lease.complete(cancel)
         except BaseException:
             stop.ask()
             for future in work:
@@ -209,7 +216,35 @@ def _watch(work: list[Future[None]], lease: Lease, cancel: Cancel) -> None:
             future.result()
         cancel.check()
         if lease.lost:
-            raise lease.error() or lease.lost
+            raise lease.lost
+
+
+def _deliver(
+    lease: Lease, package: Package, upload: Upload, pace: Pace, stop: Cancel, progress: Callable[[int], None]
+) -> None:
+    """Send one file; when that breaks, again from its beginning, as often as the pace says, while the lease stands."""
+    more = pauses(pace)
+    sent = 0
+
+    def count(block: int) -> None:
+        nonlocal sent
+        sent += block
+        progress(block)
+
+    while True:
+        try:
+            return _send(package, upload, count)
+        except UploadFailed as error:
+            pause = next(more, None)
+            if pause is None or not passes(error):
+                raise
+            log.warning("%s; sent again in %s s", error, pause)
+        progress(-sent)
+        sent = 0
+        stop.pause(pause)
+        over = lease.ended()
+        if over is not None:
+            raise over
 
 
 def _send(package: Package, upload: Upload, progress: Callable[[int], None]) -> None:

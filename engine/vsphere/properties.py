@@ -6,11 +6,12 @@ Lazy attributes of pyVmomi objects cost a round trip each (10.4 ms per VM for fi
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from engine.errors import EndpointUnreachable, Gone
+from engine.errors import EndpointUnreachable, Gone, SlipwayError
 from engine.vsphere.session import Session, translated_fault
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,19 @@ def below(
     session: Session, root: Any, kind: type[Any], *paths: str, recursive: bool = True
 ) -> list[tuple[Any, Values]]:
     """The objects of `kind` below the container `root` (folder, datacenter, pool, vApp), with their properties."""
+    logins = session.logins
+    try:
+        return _below(session, root, kind, paths, recursive)
+    except SlipwayError as error:
+        if session.logins == logins:
+            raise
+        log.info("%s; asked again, the list went with the session", error)
+        return _below(session, root, kind, paths, recursive)
+
+
+def _below(
+    session: Session, root: Any, kind: type[Any], paths: tuple[str, ...], recursive: bool
+) -> list[tuple[Any, Values]]:
     view = session.call("list", kind.__name__, session.content.viewManager.CreateContainerView, root, [kind], recursive)
     try:
         spec = _Query.FilterSpec(
@@ -68,7 +82,8 @@ def below(
         )
         return [(found.obj, _values(found)) for found in _retrieve(session, spec)]
     finally:
-        session.call("close the list of", kind.__name__, view.Destroy)
+        with suppress(Gone, EndpointUnreachable):  # it ends with its session at the latest
+            session.call("close the list of", kind.__name__, view.Destroy)
 
 
 def _values(found: Any) -> Values:
@@ -76,10 +91,15 @@ def _values(found: Any) -> Values:
 
 
 def _retrieve(session: Session, spec: Any) -> list[Any]:
-    """Every object of the answer. Asked a second time when the connection broke: reading changes nothing."""
+    """Every object of the answer. Asked a second time when the connection broke, or the session with the rest of the
+    answer ended: reading changes nothing.
+    """
+    logins = session.logins
     try:
         return _retrieve_once(session, spec)
-    except EndpointUnreachable as error:
+    except SlipwayError as error:
+        if not isinstance(error, EndpointUnreachable) and session.logins == logins:
+            raise
         log.info("%s; asked again", error)
         return _retrieve_once(session, spec)
 

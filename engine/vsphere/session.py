@@ -7,18 +7,20 @@ exceptions.
 
 import http.client
 import logging
-import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from xml.parsers.expat import ExpatError
 
 from pyVmomi import vim, vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from engine.errors import (
+    Conflict,
     EndpointUnreachable,
     Gone,
     LoginRefused,
@@ -28,19 +30,19 @@ from engine.errors import (
     SlipwayError,
     VSphereFault,
 )
+from engine.vsphere.connections import Connections
 from engine.vsphere.trust import Trust, certificate_refused, reason
+from storage.pace import Pace
 
 log = logging.getLogger(__name__)
 
 # Spoken by every vCenter from 7.0 on; a newer server answers an older version in that version's types.
 API_VERSION = "vim.version.v7_0"
-# One call's deadline in seconds. Tasks and uploads have none in total, only one for no progress (DESIGN.md rule 12).
-CALL_DEADLINE = 60
 # Seconds that an idle connection is kept: vCenter closes one in its own time, and a call on a closed one fails.
 IDLE = 30
-# What a call may raise: faults, the network's errors, and what pyVmomi raises on answers that it cannot read: a 503's
-# HTML
-# (ExpatError), a fault whose MoRef is empty (KeyError; vSphere sheet).
+STANDARD = Pace()
+# What a call may raise: faults, the network's errors, and what pyVmomi raises on answers that it cannot read: a proxy's
+# HTML (ExpatError), a fault whose MoRef is empty (KeyError; vSphere sheet).
 FAILURES = (vmodl.MethodFault, OSError, http.client.HTTPException, ExpatError, KeyError)
 
 T = TypeVar("T")
@@ -60,21 +62,50 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+Turn: TypeAlias = Callable[[], AbstractContextManager[Address]]
+"""Asked before every login: a context in which one login is tried, with the user name and password of this address.
+
+It raises LoginRefused when they were refused before, so that nothing tries them again by itself (accounts lock).
+"""
+
+
 class Session:
     """A logged-in connection, usable from many threads (one stub: 64 clones from 16 threads took 1.17 s, per-thread
     stubs 1.12 s).
     """
 
-    def __init__(self, address: Address, stub: SoapStubAdapter, content: vim.ServiceInstanceContent) -> None:
+    def __init__(self, address: Address, pace: Pace, turn: Turn) -> None:
+        """Not connected yet: `connect` is the way in."""
         self.address = address
-        self.content: Any = content  # every manager is optional in the stubs, and always there on a vCenter
-        self._stub = stub
-        self._login = threading.Lock()
+        self.pace = pace
+        self.logins = 0
+        """Logins tried. What belongs to a session in vCenter (views, leases) is void once it has grown."""
+        self.content: Any = None  # every manager is optional in the stubs, and always there on a vCenter
+        self._turn = turn
+        self._logging_in = threading.Lock()
+        self._failure: SlipwayError | None = None
+        self._connections = Connections()
+        stub: Any = SoapStubAdapter(
+            host=address.host,
+            port=address.port,
+            version=API_VERSION,
+            sslContext=address.trust.context(),
+            httpConnectionTimeout=pace.call_deadline_seconds,
+            poolSize=16,
+            connectionPoolTimeout=IDLE,
+        )
+        stub.scheme = self._connections.open
+        self._stub: SoapStubAdapter = stub
 
     @property
     def instance_uuid(self) -> str:
         """vCenter's own identity (`about.instanceUuid`): MoRefs are valid only while it stays the same."""
         return str(self.content.about.instanceUuid)
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether `break_off` was called."""
+        return self._connections.broken_off
 
     def call(self, what: str, on: str, method: Callable[..., T], *arguments: Any) -> T:
         """`method(*arguments)`, saying on failure that we could not `what` the object `on`.
@@ -82,11 +113,12 @@ class Session:
         Raises LoginRefused, NotPermitted, NameTaken, NoSpace, Gone, EndpointUnreachable, CertificateRefused or
         VSphereFault.
         """
-        cookie = self._stub.cookie
+        logins = self.logins
         try:
             return method(*arguments)
         except vim.fault.NotAuthenticated:
-            self._log_in_again(cookie)
+            log.info("session with %s expired", self.address)
+            self.log_in(logins)
         except FAILURES as error:
             raise translated(error, what, on, str(self.address)) from None
         try:
@@ -98,12 +130,30 @@ class Session:
         """The managed object of a stored MoRef id."""
         return kind(moid, self._stub)  # type: ignore[call-arg]
 
+    def log_in(self, logins: int) -> None:
+        """Log in, unless somebody has since there were that many logins: one login, and one refusal, is for all who
+        wait. Raises as `connect`.
+        """
+        with self._logging_in:
+            if self.logins == logins:
+                self.logins += 1
+                self._failure = self._log_in()
+            if self._failure is not None:
+                raise copy(self._failure)
+
+    def break_off(self) -> None:
+        """End every call that waits for an answer, from another thread, and let none begin: they raise
+        EndpointUnreachable. Whether vCenter carries out what was under way is not known then.
+        """
+        self._connections.break_off()
+
     def close(self) -> None:
         """Log out and drop the connections; a server that is gone does not matter any more."""
         try:
-            self.content.sessionManager.Logout()
-        except (vmodl.MethodFault, OSError, http.client.HTTPException, ExpatError) as error:
-            log.debug("logout from %s: %s", self.address, error)
+            if self.logins and self._failure is None:
+                self.content.sessionManager.Logout()
+        except FAILURES as error:
+            log.debug("logout from %s: %s", self.address, type(error).__name__)
         self._stub.DropConnections()
 
     def __enter__(self) -> "Session":
@@ -112,61 +162,60 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _log_in_again(self, expired_cookie: str) -> None:
-        with self._login:
-            if self._stub.cookie != expired_cookie:
-                return
-            log.info("session with %s expired: logging in again", self.address)
-            self._stub.DropConnections()
-            _log_in(self.address, self.content)
+    def _log_in(self) -> SlipwayError | None:
+        """Why it failed, None when it did not."""
+        try:
+            with self._turn() as now:
+                what, server = f"log in as {now.username} at", str(self.address)
+                if str(now) != server:  # a password is for the server that it was given for
+                    raise Conflict(f"cannot {what}", on=server, why=f"the endpoint is {now} now", fix="start again")
+                self._stub.DropConnections()
+                try:
+                    self.content.sessionManager.Login(now.username, now.password, None)
+                except FAILURES as error:
+                    raise translated(error, what, server, server) from None
+        except SlipwayError as error:
+            return error
+        return None
 
 
-def connect(address: Address, deadline: float = CALL_DEADLINE) -> Session:
+def connect(address: Address, pace: Pace = STANDARD, turn: Turn | None = None) -> Session:
     """Open a session. Raises EndpointUnreachable, CertificateRefused, LoginRefused (never retried), or VSphereFault
     when it is no vCenter.
     """
+    server = str(address)
     try:
-        with socket.create_connection((address.host, address.port), min(deadline, 10)):
-            pass
-        stub = SoapStubAdapter(
-            host=address.host,
-            port=address.port,
-            version=API_VERSION,
-            sslContext=address.trust.context(),
-            httpConnectionTimeout=deadline,
-            poolSize=16,
-            connectionPoolTimeout=IDLE,
-        )
+        session = Session(address, pace, turn or _one_refusal(address))
+        session.content = session.managed(vim.ServiceInstance, "ServiceInstance").RetrieveContent()
     except FAILURES as error:
-        raise translated(error, "connect to", str(address), str(address)) from None
+        raise translated(error, "connect to", server, server) from None
     try:
-        return _logged_in(address, stub)
+        about = session.content.about
+        if about.apiType != "VirtualCenter":
+            why = f"it is a {about.fullName}, not a vCenter"
+            raise VSphereFault("cannot use", on=server, why=why, fix="give the vCenter's address")
+        session.log_in(0)
     except SlipwayError:
-        stub.DropConnections()
+        session.close()
         raise
+    return session
 
 
-def _logged_in(address: Address, stub: SoapStubAdapter) -> Session:
-    try:
-        content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
-    except FAILURES as error:
-        raise translated(error, "connect to", str(address), str(address)) from None
-    if content.about.apiType != "VirtualCenter":
-        raise VSphereFault(
-            "cannot use",
-            on=str(address),
-            why=f"it is a {content.about.fullName}, not a vCenter",
-            fix="give the vCenter's address",
-        )
-    _log_in(address, content)
-    return Session(address, stub, content)
+def _one_refusal(address: Address) -> Turn:
+    """The turn of somebody who has no store: the address as it is, until it is refused."""
+    refusals: list[LoginRefused] = []
 
+    @contextmanager
+    def turn() -> Iterator[Address]:
+        if refusals:
+            raise copy(refusals[0])
+        try:
+            yield address
+        except LoginRefused as error:
+            refusals.append(error)
+            raise
 
-def _log_in(address: Address, content: Any) -> None:
-    try:
-        content.sessionManager.Login(address.username, address.password, None)
-    except FAILURES as error:
-        raise translated(error, f"log in as {address.username} at", str(address), str(address)) from None
+    return turn
 
 
 def translated(error: Exception, what: str, on: str, server: str) -> SlipwayError:
@@ -203,6 +252,9 @@ def translated_fault(fault: vmodl.MethodFault, what: str, on: str) -> SlipwayErr
                 why="wrong user name or password",
                 fix="slipway endpoint update NAME --password-stdin; it is not retried by itself",
             )
+        case vim.fault.NotAuthenticated():  # pyVmomi has it below NoPermission
+            why = "its session ended again at once"
+            return VSphereFault(said, on=on, why=why, fix="try again", fault=name)
         case vim.fault.NoPermission():
             return NotPermitted(
                 said,

@@ -1,20 +1,18 @@
 """Waiting for a vCenter task. A task has no deadline: it is done when vCenter says so (DESIGN.md rule 12)."""
 
-import time
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import EndpointUnreachable, Gone, VSphereFault
+from engine.errors import Gone, VSphereFault
+from engine.vsphere.patience import SLOWEST_POLL, Patience
 from engine.vsphere.properties import read
 from engine.vsphere.session import Session, translated_fault
 
-# Polling grows from the first to the second (seconds): a reconfigure takes some 30 ms, a full clone minutes.
-FIRST_POLL, SLOWEST_POLL = 0.02, 0.5
-# Seconds without any answer of vCenter before a waiter gives up on its task.
-SILENCE = 60.0
+log = logging.getLogger(__name__)
 
 
 def wait(
@@ -27,19 +25,12 @@ def wait(
 ) -> Any:
     """The task's result once it has succeeded; `progress` gets its percent.
 
-    A cancel asked for meanwhile leaves the task to vCenter and raises Cancelled. Raises what the task failed with.
+    A cancel asked for meanwhile leaves the task to vCenter and raises Cancelled. Raises what the task failed with, and
+    EndpointUnreachable when vCenter is silent for the pace's `task_silence_seconds`: the task goes on.
     """
-    poll = FIRST_POLL
-    heard = time.monotonic()
+    patience = Patience(session, task)
     while True:
-        try:
-            info = read(session, task, "info.state", "info.progress", "info.error", "info.result")
-            heard = time.monotonic()
-        except EndpointUnreachable:
-            # The task goes on in vCenter while the network is away.
-            if time.monotonic() - heard > SILENCE:
-                raise
-            info = {}
+        info = patience.read("info.state", "info.progress", "info.error", "info.result")
         match info.get("info.state"):
             case vim.TaskInfo.State.success:
                 return info.get("info.result")
@@ -49,8 +40,24 @@ def wait(
                     raise VSphereFault(f"cannot {what}", on=on, why="the task failed and vCenter does not say why")
                 raise translated_fault(fault, what, on)
         progress(info.get("info.progress") or 0)
-        cancel.pause(poll)
-        poll = min(poll * 1.5, SLOWEST_POLL)
+        cancel.pause(patience.poll)
+
+
+def cancel(session: Session, task: vim.Task, on: str) -> None:
+    """Ask vCenter to cancel the task; one that has ended, or cannot be cancelled, is left as it is."""
+    try:
+        session.call("cancel the task of", on, task.CancelTask)
+    except (Gone, VSphereFault) as error:
+        log.info("%s", error)
+
+
+def settle(session: Session, entity: Any, cancel: Cancel) -> None:
+    """Wait until no task of `entity` is queued or running: one may be ours, begun by a call whose answer was lost.
+
+    Raises Gone when the entity was removed, EndpointUnreachable, Cancelled.
+    """
+    while still_running(session, entity):
+        cancel.pause(SLOWEST_POLL)
 
 
 def still_running(session: Session, entity: Any) -> bool:

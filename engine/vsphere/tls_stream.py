@@ -33,9 +33,11 @@ class TlsStream:
             raise
 
     def sendall(self, block: bytes | memoryview) -> None:
-        """Encrypt and send the block. The socket's timeout is for the whole of it."""
+        """Encrypt and send the block. The timeout is for no byte accepted, not for the whole of it."""
         self._tls.write(block)
-        self._plain.sendall(self._out.read())
+        left = memoryview(self._out.read())
+        while left:
+            left = left[self._plain.send(left) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """What the other side sends, decrypted."""
@@ -67,10 +69,6 @@ class TlsStream:
     def settimeout(self, seconds: float) -> None:
         """Seconds that a call may wait for the other side."""
         self._plain.settimeout(seconds)
-
-    def shutdown(self) -> None:
-        """End both directions at once, from whichever thread."""
-        self._plain.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection, once nobody reads from it any more: `http.client` closes before it reads an answer."""

@@ -5,24 +5,17 @@ http.client with big blocks is the fastest plain way measured (vSphere sheet); `
 
 import hashlib
 import http.client
-import socket
 import ssl
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import UploadFailed
-from engine.vsphere.tls_stream import TlsStream
+from engine.vsphere.connections import CONNECT, Connection
 from engine.vsphere.trust import Trust, certificate_refused, reason
 
 BLOCK = 1 << 20
-# Seconds without a byte accepted by the host before the upload is given up; there is no deadline in total.
-STALL = 60.0
-# Seconds for the connection itself: a firewall that drops port 443 of a host is the commonest failure of uploads.
-CONNECT = 10.0
 
 
 class Source(Protocol):
@@ -44,41 +37,29 @@ class Destination:
     create: bool
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a TlsStream."""
-
-    default_port = http.client.HTTPS_PORT
-    sock: TlsStream | None
-
-    def __init__(self, host: str, port: int | None, context: ssl.SSLContext) -> None:
-        super().__init__(host, port)
-        self._context = context
-
-    def connect(self) -> None:
-        plain = socket.create_connection((self.host, self.port), CONNECT)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = TlsStream(plain, self._context, self.host)
-        self.sock.settimeout(STALL)
-
-
 class Upload:
-    """One upload; `break_off` from another thread ends it at once, even while the host accepts nothing."""
+    """One file on its way; it may be sent again after it broke.
 
-    def __init__(self, name: str, destination: Destination, size: int) -> None:
+    `break_off` from another thread ends it at once, even while the host accepts nothing.
+    """
+
+    def __init__(self, name: str, destination: Destination, size: int, stall: float) -> None:
+        """`stall`: seconds without a byte accepted by the host before a sending is given up; it has no deadline in
+        total.
+        """
         self.name = name
         self.size = size
         self._destination = destination
         parts = urlsplit(destination.url)
         self._host = parts.netloc
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
-        self._connection = _Connection(parts.hostname or "", parts.port, destination.trust.context())
-        self._broken_off = threading.Event()
+        self._connection = Connection(parts.hostname or "", parts.port, destination.trust.context(), stall)
 
     def send(self, source: Source, progress: Callable[[int], None], algorithm: str) -> str:
         """Send `size` bytes of the source; returns the hex digest of what was sent, "" when `algorithm` is "".
 
-        `progress` gets the bytes of each block. Raises UploadFailed (connection lost, refused by the host, stalled for
-        STALL seconds, source too short) or CertificateRefused.
+        `progress` gets the bytes of each block. Raises UploadFailed (connection lost, refused by the host, stalled,
+        source too short; `passes` says whether sending again makes sense) or CertificateRefused.
         """
         digest = hashlib.new(algorithm) if algorithm else None
         try:
@@ -88,18 +69,14 @@ class Upload:
         except ssl.SSLCertVerificationError as error:
             raise certificate_refused(self._host, error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise self._failed(self._early_answer() or reason(error)) from error
+            raise self._early_answer() or self._failed(reason(error)) from error
         finally:
             self._connection.close()
         return digest.hexdigest() if digest else ""
 
     def break_off(self) -> None:
-        """End the upload from another thread."""
-        self._broken_off.set()
-        stream = self._connection.sock
-        if stream is not None:
-            with suppress(OSError):  # it may not be connected any more
-                stream.shutdown()
+        """End the upload from another thread, and let it begin no more."""
+        self._connection.break_off()
 
     def _begin(self) -> None:
         self._connection.connect()
@@ -118,11 +95,10 @@ class Upload:
         buffer = memoryview(bytearray(BLOCK))
         left = self.size
         while left:
-            if self._broken_off.is_set():
-                raise self._failed("it was broken off")
+            self._connection.check()
             count = source.readinto(buffer[: min(BLOCK, left)])
             if not count:
-                raise self._failed(f"the file ends {left} bytes early")
+                raise self._failed(f"the file ends {left} bytes early", passes=False)
             block = buffer[:count]
             self._connection.send(block)
             if digest:
@@ -134,27 +110,32 @@ class Upload:
         answer = self._connection.getresponse()
         answer.read()
         if answer.status >= 300:
-            raise self._failed(f"the host answered {answer.status} {answer.reason}")
+            raise self._answered(answer)
 
-    def _early_answer(self) -> str:
+    def _early_answer(self) -> UploadFailed | None:
         """What the host said before it closed the connection: an early 503 shows as a broken pipe while sending
         (vSphere sheet).
         """
-        if self._broken_off.is_set():
-            return "it was broken off"
+        if self._connection.broken_off:
+            return self._failed("it was broken off", passes=False)
+        if self._connection.sock is None:
+            return None
         try:
-            if self._connection.sock is None:
-                return ""
-            self._connection.sock.settimeout(CONNECT)
+            self._connection.sock.settimeout(min(CONNECT, self._connection.timeout))
             answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException):
-            return ""
-        return f"the host answered {answer.status} {answer.reason}" if answer.status >= 300 else ""
+            return None
+        return self._answered(answer) if answer.status >= 300 else None
 
-    def _failed(self, why: str) -> UploadFailed:
+    def _answered(self, answer: http.client.HTTPResponse) -> UploadFailed:
+        """A 4xx is about the file or the lease, and sending the same again changes neither."""
+        return self._failed(f"the host answered {answer.status} {answer.reason}", passes=answer.status >= 500)
+
+    def _failed(self, why: str, passes: bool = True) -> UploadFailed:
         return UploadFailed(
             f"cannot upload {self.name} to",
             on=self._host,
             why=why,
             fix="check the network to that host, then try again",
+            passes=passes,
         )

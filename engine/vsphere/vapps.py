@@ -3,7 +3,7 @@
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import NameTaken
+from engine.errors import EndpointUnreachable, NameTaken
 from engine.vsphere import tasks
 from engine.vsphere.inventory import Target, shown_name, vapps_in, vsphere_name
 from engine.vsphere.properties import read
@@ -33,7 +33,7 @@ def make_vapp(session: Session, target: Target, name: str) -> vim.VirtualApp:
             vim.vApp.VAppConfigSpec(),
             target.folder,
         )
-    except NameTaken:
+    except (NameTaken, EndpointUnreachable):
         found = find_vapp(session, target, name)
         if not found:
             raise

@@ -9,9 +9,10 @@ from typing import Any
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import Gone, NameTaken, VSphereFault
+from engine.errors import EndpointUnreachable, Gone, NameTaken, VSphereFault
 from engine.vsphere import tasks
 from engine.vsphere.inventory import shown_name, vsphere_name
+from engine.vsphere.lost import unless
 from engine.vsphere.properties import Values, below, read, read_many
 from engine.vsphere.refs import moid
 from engine.vsphere.session import Session
@@ -160,31 +161,40 @@ def _details(ref: vim.VirtualMachine, values: Values) -> Details:
 
 def destroy(session: Session, ref: vim.VirtualMachine, name: str) -> None:
     """Remove the VM and its files. Already gone is fine."""
-    try:
+    with unless(lambda: is_gone(session, ref)):
         task = session.call("remove", name, ref.Destroy_Task)
         tasks.wait(session, task, "remove", name, Cancel())
+
+
+def is_gone(session: Session, ref: vim.VirtualMachine) -> bool:
+    """Whether the VM is there no more."""
+    try:
+        look(session, ref)
     except Gone:
-        return
+        return True
+    return False
 
 
 def rename(session: Session, ref: vim.VirtualMachine, old: str, new: str) -> None:
-    """Rename; the files keep their first name. Raises NameTaken.
+    """Rename; the files keep their first name. Having that name already is fine. Raises NameTaken.
 
     A collision is DuplicateName on a vCenter and InvalidArgument `name` on the stock simulator (vSphere sheet): both
     mean taken.
     """
-    task = session.call(f"rename {old} to", new, ref.Rename_Task, vsphere_name(new))
-    try:
-        tasks.wait(session, task, f"rename {old} to", new, Cancel())
-    except VSphereFault as error:
-        if error.fault == "InvalidArgument" and error.why.endswith(": name"):
-            raise NameTaken(f"cannot rename {old} to", on=new, why="the name is taken") from error
-        raise
+    with unless(lambda: look(session, ref).name == new):
+        task = session.call(f"rename {old} to", new, ref.Rename_Task, vsphere_name(new))
+        try:
+            tasks.wait(session, task, f"rename {old} to", new, Cancel())
+        except VSphereFault as error:
+            if error.fault == "InvalidArgument" and error.why.endswith(": name"):
+                raise NameTaken(f"cannot rename {old} to", on=new, why="the name is taken") from error
+            raise
 
 
 def mark_as_template(session: Session, ref: vim.VirtualMachine, name: str) -> None:
-    """Make the VM a template."""
-    session.call("mark as template", name, ref.MarkAsTemplate)
+    """Make the VM a template; being one already is fine."""
+    with unless(lambda: look(session, ref).template):
+        session.call("mark as template", name, ref.MarkAsTemplate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +214,11 @@ class Change:
 
 
 def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Change, cancel: Cancel) -> None:
-    """Apply a change and wait for it."""
+    """Apply a change and wait for it.
+
+    Raises EndpointUnreachable when the answer was lost, once no task works on the VM any more: whoever asks again
+    reads it first, since what was added would be added twice.
+    """
     spec = vim.vm.ConfigSpec(
         annotation=change.notes,
         changeVersion=change.version,
@@ -214,21 +228,27 @@ def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Ch
         deviceChange=list(change.devices),
         vAppConfig=vim.vApp.VmConfigSpec(property=list(change.properties)) if change.properties else None,
     )
-    tasks.wait(session, session.call("reconfigure", name, ref.ReconfigVM_Task, spec), "reconfigure", name, cancel)
+    try:
+        tasks.wait(session, session.call("reconfigure", name, ref.ReconfigVM_Task, spec), "reconfigure", name, cancel)
+    except EndpointUnreachable:
+        tasks.settle(session, ref, cancel)
+        raise
 
 
 def power_on(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cancel) -> None:
     """Power on; on already is fine."""
     if look(session, ref).powered_on:
         return
-    tasks.wait(session, session.call("power on", name, ref.PowerOnVM_Task, None), "power on", name, cancel)
+    with unless(lambda: look(session, ref).powered_on):
+        tasks.wait(session, session.call("power on", name, ref.PowerOnVM_Task, None), "power on", name, cancel)
 
 
 def power_off(session: Session, ref: vim.VirtualMachine, name: str, cancel: Cancel) -> None:
     """Power off, as pulling the plug; off already is fine."""
     if not look(session, ref).powered_on:
         return
-    tasks.wait(session, session.call("power off", name, ref.PowerOffVM_Task), "power off", name, cancel)
+    with unless(lambda: not look(session, ref).powered_on):
+        tasks.wait(session, session.call("power off", name, ref.PowerOffVM_Task), "power off", name, cancel)
 
 
 def vcenter_time(session: Session) -> datetime:

@@ -33,6 +33,7 @@ FIELDS = {
     "ca",
     "insecure",
     "instance_uuid",
+    "refused",
     "created",
 }
 

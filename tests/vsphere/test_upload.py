@@ -21,6 +21,8 @@ from engine.errors import CertificateRefused, UploadFailed
 from engine.vsphere.trust import Trust
 from engine.vsphere.upload import Destination, Upload
 
+# Seconds, as Slipway has it unless it is set otherwise.
+STALL = 60.0
 DATA = bytes(range(256)) * 20_000  # not a whole number of blocks
 
 
@@ -115,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def upload(host: Host, trust: Trust, create: bool = False, size: int = len(DATA)) -> Upload:
-    return Upload("disk1.vmdk", Destination(host.url, trust, create), size)
+    return Upload("disk1.vmdk", Destination(host.url, trust, create), size, STALL)
 
 
 @pytest.mark.parametrize("create", [False, True])
@@ -174,7 +176,7 @@ def test_a_stalled_upload_is_broken_off_at_once(host: Host) -> None:
 def test_nobody_listens() -> None:
     destination = Destination("https://127.0.0.1:1/nfc/disk", Trust(insecure=True), create=False)
     with pytest.raises(UploadFailed, match="refused"):
-        Upload("disk1.vmdk", destination, 10).send(io.BytesIO(b"0123456789"), lambda count: None, "")
+        Upload("disk1.vmdk", destination, 10, STALL).send(io.BytesIO(b"0123456789"), lambda count: None, "")
 
 
 class Endless:
