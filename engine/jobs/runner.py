@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from typing import Any, Protocol
 
-from dbos import DBOS, DBOSConfig, Serializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, ScheduleInput, Serializer, SetEnqueueOptions, SetWorkflowID
 
 from engine.jobs.now import Now
 from storage.jobs import Job, Kind
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 # of a running workflow would come in another order; its jobs then begin again.
 VERSION = "1"
 SCHEMA = "slipway_jobs"
+# When the sweep runs, beside the end of a worker that was started for some jobs only.
+SWEEPS = "*/10 * * * *"
 # Deaths of the worker in the middle of one workflow after which it is given up: it may be the one that kills it.
 RECOVERIES = 20
 # Workflows that wait (a VM for its template, a deployment for its VMs) hold a thread each.
@@ -43,6 +45,10 @@ class Crew(Protocol):
         """Take one step of a workflow of this kind (`deployment`, `vm`, `staging`). Returns where it stands then."""
         ...
 
+    def sweep(self) -> None:
+        """Clean up after crashes, on every endpoint."""
+        ...
+
 
 class _Crew:
     """The crew of this process: DBOS's workflows are global functions, as DBOS is."""
@@ -56,7 +62,8 @@ class _Json(Serializer):
     """
 
     def serialize(self, data: Any) -> str:
-        return json.dumps({"exception": type(data).__name__} if isinstance(data, BaseException) else data)
+        told = {"exception": type(data).__name__} if isinstance(data, BaseException) else data
+        return json.dumps(told, default=str)  # a schedule's argument is a time
 
     def deserialize(self, serialized_data: str) -> Any:
         data = json.loads(serialized_data)
@@ -109,7 +116,7 @@ def _removal(job_id: int) -> Now:
 
 @DBOS.workflow(name="sweep", max_recovery_attempts=RECOVERIES)
 def _sweep(_at: Any, _context: Any) -> None:
-    DBOS.run_step({"name": "sweep"}, _Crew.at_work.step, "sweep", "sweep", {}, 0, None)
+    DBOS.run_step({"name": "sweep"}, _Crew.at_work.sweep)
 
 
 def launch(store: Store, pace: Pace, crew: Crew) -> None:
@@ -117,6 +124,8 @@ def launch(store: Store, pace: Pace, crew: Crew) -> None:
     _Crew.at_work = crew
     DBOS(config=_config(store))
     DBOS.launch()
+    sweeping: ScheduleInput = {"schedule_name": "sweep", "workflow_fn": _sweep, "schedule": SWEEPS, "context": None}
+    DBOS.apply_schedules([sweeping])
     _make_queue(DEPLOYMENTS, pace.deployments_per_endpoint, pace.deployments_at_once, DEPLOYMENTS_POLL)
     _make_queue(STAGINGS, pace.stagings_per_endpoint, pace.stagings_at_once, STAGINGS_POLL)
 
@@ -144,8 +153,12 @@ def submit(job: Job) -> None:
 
 
 def broken(job: Job) -> str:
-    """Why the job's workflow ended though the job has not, "" while it is queued or running."""
+    """Why the job's workflow ended though the job has not, "" while it is queued or running. One whose records are
+    gone is queued again.
+    """
     status = DBOS.get_workflow_status(workflow_id(job))
+    if status is None:
+        submit(job)
     if status is None or status.status in ("ENQUEUED", "DELAYED", "PENDING"):
         return ""
     if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
@@ -163,9 +176,11 @@ def workflow_id(job: Job) -> str:
     return f"job-{job.id}"
 
 
-def forget(job_ids: list[int]) -> None:
-    """Delete the records of jobs that have ended: they grow without end otherwise."""
-    DBOS.delete_workflows([f"job-{number}" for number in job_ids], delete_children=True)
+def tidy() -> None:
+    """Delete the records of workflows that have ended: they grow without end otherwise."""
+    over = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+    ended = DBOS.list_workflows(status=over, has_parent=False, load_input=False, load_output=False)
+    DBOS.delete_workflows([one.workflow_id for one in ended], delete_children=True)
 
 
 def stop() -> None:

@@ -10,13 +10,15 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from engine.cancel import Cancel
 from engine.errors import Cancelled, NotFound, SlipwayError
 from engine.jobs import deployment, presence, runner, staging, vm
 from engine.jobs.now import Now
 from engine.jobs.sites import Sites
 from engine.jobs.work import Work
+from engine.staging.sweep import sweep
 from engine.vsphere.transient import passes
-from storage import deployments, jobs
+from storage import deployments, endpoints, jobs
 from storage.changes import Watch
 from storage.jobs import Job, Kind, State
 from storage.pace import Pace, pace_of
@@ -56,6 +58,7 @@ def work(store: Store, until_idle: bool) -> None:
                 log.info("worker stopped")
                 logging.shutdown()
                 os._exit(0)
+            crew.sweep()
             runner.stop()
             log.info("worker ended: nothing to do")
 
@@ -103,6 +106,7 @@ class Crew:
         self.store = store
         self.pace = pace
         self.halted = threading.Event()
+        self._halting = Cancel()
         self._sites = Sites(store)
         self._lock = threading.Lock()
         self._works: dict[int, Work] = {}
@@ -180,9 +184,23 @@ class Crew:
                 log.error("job %d: %s", job.id, why)
                 self._give_up(job, why)
 
+    def sweep(self) -> None:
+        """Finish or remove what crashes left, on every endpoint; one that does not answer costs nothing but its own."""
+        for endpoint in endpoints.listing(self.store):
+            if endpoint.refused or self.halted.is_set():
+                continue
+            try:
+                with self._sites.use(endpoint.id) as site:
+                    for done in sweep(site, self._halting):
+                        log.info("sweep: %s %s", done.action, done.on)
+            except SlipwayError as error:
+                log.info("sweep of %s: %s", endpoint.name, error)
+        runner.tidy()
+
     def halt(self) -> None:
         """Ask every step to stop at its next safe point. Safe to call from a signal handler."""
         self.halted.set()
+        self._halting.ask()
         for work in list(self._works.values()):
             work.cancel.ask()
             work.halt.ask()
