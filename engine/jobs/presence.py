@@ -202,6 +202,7 @@ def _flocked(store: Store) -> Iterator[StillHeld]:
 def _advisory_lock(store: Store) -> Iterator[StillHeld]:
     """Session-level: the server frees it when the connection ends."""
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # back in the pool it would keep the lock
         arguments = {"kind": _LOCK_CLASS, "id": _number(store)}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:kind, :id)"), arguments).scalar_one():
             raise _taken(store)

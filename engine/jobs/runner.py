@@ -199,7 +199,6 @@ def _config(store: Store) -> DBOSConfig:
         "log_level": "WARNING",
         "console_log_level": "CRITICAL",
         "use_listen_notify": False,
-        "notification_listener_polling_interval_sec": 60.0,  # nothing here waits for its notifications
     }
     if store.engine.dialect.name == "sqlite":
         path = f"{store.address}.jobs"
