@@ -12,10 +12,10 @@ from cli.output import examples
 from storage.errors import BadInput
 from storage.nearest import suggestion
 
-GROUPS = ("endpoint", "component", "template", "ova", "setting", "lock")
+GROUPS = ("endpoint", "component", "template", "deployment", "ova", "setting", "lock", "store")
 """Modules whose `app` holds verbs: `slipway endpoint add`."""
 
-SINGLES = ("deploy", "demo", "doctor", "paths")
+SINGLES = ("deploy", "worker", "demo", "doctor", "paths")
 """Modules whose `app` holds one command: `slipway deploy`."""
 
 NAMES = (*GROUPS, *SINGLES)

@@ -8,17 +8,18 @@ import typer
 from cli.output import examples, print_json, print_table, say
 from cli.session import open_store
 from storage.errors import BadInput
+from storage.jobs import PRIORITY
 
 if TYPE_CHECKING:
+    from engine.catalog.profiles import Profile
     from engine.deploy.plan import Plan
-    from engine.deploy.run import Result
 
 app = typer.Typer()
 
 
 @app.command(
     epilog=examples(
-        "slipway deploy lab01.yaml --plan", "slipway deploy lab01.yaml --set network.portgroup=lab02-segment --json"
+        "slipway deploy lab01.yaml --plan", "slipway deploy lab01.yaml --set network.portgroup=lab02-segment --detach"
     )
 )
 def deploy(
@@ -31,37 +32,46 @@ def deploy(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Fill or replace a field: network.portgroup=lab02."),
     ] = None,
+    priority: Annotated[
+        int, typer.Option("--priority", help="Of those that wait, the lower number comes first.")
+    ] = PRIORITY,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the id and leave; the worker does the rest.")] = False,
     as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False,
 ) -> None:
-    """Deploy the VMs of a profile: cloned from staged templates, or imported directly."""
-    from cli.progress import INTERRUPTED, Progress, interruptible
+    """Deploy the VMs of a profile: cloned from staged templates, or imported directly.
+
+    A worker of its own makes them, so that Ctrl-C or a lost connection ends the watching only.
+    """
+    from cli.following import hand_over
+    from cli.progress import leaving
     from engine.cancel import Cancel
-    from engine.catalog.profiles import read_profile
     from engine.deploy.plan import make_plan
-    from engine.deploy.run import deploy as run
     from engine.deploy.variables import read_password
+    from engine.jobs import submit
     from engine.site import open_site
 
-    wanted = read_profile(profile, [_override(text) for text in overrides or []])
-    cancel = Cancel()
-    with open_store() as store:
+    wanted = profile_from(profile, overrides)
+    leave = Cancel()
+    with open_store() as store, leaving(leave):
         password = read_password(store, wanted.password)
-        with interruptible(cancel), open_site(store, wanted.endpoint) as site:
-            made = make_plan(site, wanted, password, cancel)
-            if plan:
-                _show_plan(made, as_json)
-                if made.problems:
-                    raise typer.Exit(made.refusal().exit_code)
-                return
-            made.check()
-            progress = Progress()
-            try:
-                result = run(site, made, power_on, progress, cancel)
-            finally:
-                progress.finish()
-    _show_result(result, as_json)
-    if result.state != "succeeded":
-        raise typer.Exit(INTERRUPTED if cancel.asked else 1)
+        with open_site(store, wanted.endpoint) as site:
+            made = make_plan(site, wanted, password, leave)
+        if plan:
+            _show_plan(made, as_json)
+            if made.problems:
+                raise typer.Exit(made.refusal().exit_code)
+            return
+        made.check()
+        leave.check()
+        deployment = submit.deploy(store, submit.Ordered(wanted, password), power_on, priority)
+        hand_over(store, deployment.id, detach, as_json, leave)
+
+
+def profile_from(path: Path, overrides: list[str] | None) -> "Profile":
+    """The profile in this file, with the values of `--set`. Raises BadInput."""
+    from engine.catalog.profiles import read_profile
+
+    return read_profile(path, [_override(text) for text in overrides or []])
 
 
 def _override(text: str) -> tuple[str, str]:
@@ -91,17 +101,3 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
     say(f"space   {size(plan.space_needed)} needed, {size(plan.space_free)} free")
     for problem in plan.problems:
         say(f"problem {problem}")
-
-
-def _show_result(result: "Result", as_json: bool) -> None:
-    from cli.units import duration, size
-
-    if as_json:
-        print_json(result.as_dict())
-        return
-    rows = [(item.name, item.state, item.path, item.template, duration(item.seconds)) for item in result.items]
-    print_table(("VM", "STATE", "PATH", "TEMPLATE", "TIME"), rows)
-    for item in result.items:
-        if item.reason:
-            say(f"{item.name}: {item.reason}")
-    say(f"deployment {result.id} {result.state} in {duration(result.seconds)}, {size(result.bytes_sent)} sent")

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -115,30 +115,69 @@ class Progress:
 
 INTERRUPTED = 130
 
+# Seconds after which a client that was told to leave is gone, even if its terminal stopped taking lines (Ctrl-S).
+LEAVING = 2.0
+
+STOPPING = (
+    "stopping: uploads are taken back, clones that vCenter has begun end by themselves",
+    "(once more to leave at once: the next run then cleans up)",
+)
+
 
 @contextmanager
-def interruptible(cancel: Cancel) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal ask the work to stop at its next safe point; a second Ctrl-C ends at once.
+def interruptible(cancel: Cancel, words: Sequence[str] = STOPPING) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal ask the work of this process to stop at its next safe point, and say so in
+    these words; a second Ctrl-C ends at once.
 
     Cancelled leaves with exit code 130.
     """
 
-    asked: list[float] = []
+    def ask(_number: int) -> None:
+        if not cancel.asked:
+            cancel.ask()
+            with suppress(OSError, ValueError):
+                for line in words:
+                    warn(line)
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(time.monotonic())
-        if asked[-1] - asked[0] > SAME and number == signal.SIGINT:
-            os._exit(INTERRUPTED)  # workers may be waiting for a vCenter that does not answer
+    with _signals_to(ask):
+        yield
+
+
+@contextmanager
+def leaving(cancel: Cancel) -> Iterator[None]:
+    """The same for a client whose work is a worker's: it is gone soon, whatever its terminal does; the job goes on."""
+    terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+
+    def ask(number: int) -> None:
         if cancel.asked:
             return
         cancel.ask()
-        with suppress(OSError, ValueError):
-            warn("stopping: uploads are taken back, clones that vCenter has begun end by themselves")
-            warn("(once more to leave at once: the next run then cleans up)")
+        if number == signal.SIGHUP:  # what is still written must neither fail nor wait
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for terminal in terminals:
+                os.dup2(nowhere, terminal)
+        if number != signal.SIGINT:
+            last_resort = threading.Timer(LEAVING, os._exit, [INTERRUPTED])
+            last_resort.daemon = True
+            last_resort.start()
+
+    with _signals_to(ask):
+        yield
+
+
+@contextmanager
+def _signals_to(ask: Callable[[int], None]) -> Iterator[None]:
+    asked: list[float] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        asked.append(time.monotonic())
+        if asked[-1] - asked[0] > SAME and number == signal.SIGINT:
+            os._exit(INTERRUPTED)  # workers may be waiting for a vCenter that does not answer
+        ask(number)
 
     # What is ignored stays so: nohup, and a shell's background jobs.
     caught = [one for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in caught}
+    before = {number: signal.signal(number, handle) for number in caught}
     try:
         yield
     except Cancelled as error:

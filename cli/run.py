@@ -5,16 +5,14 @@ import logging
 import os
 import sys
 import threading
-import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 
 import typer
 
+from cli import log
 from cli.app import command
 from cli.output import printable
-from storage import paths
 from storage.errors import BadInput, Cancelled, SlipwayError
 
 _LOG = logging.getLogger("slipway")
@@ -25,7 +23,7 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8
     as_json = "--json" in arguments or "-j" in arguments
-    _log_to_file()
+    log.to_file()
     _explain_defects(as_json)
     try:
         _refuse_undecodable(arguments)
@@ -61,7 +59,8 @@ def _refuse_undecodable(arguments: list[str]) -> None:
 
 def _tell(error: SlipwayError, as_json: bool) -> None:
     line = json.dumps({"error": error.as_dict()}) if as_json else f"slipway: {printable(str(error))}"
-    print(line, file=sys.stderr)
+    with suppress(OSError):  # a terminal that has gone away
+        print(line, file=sys.stderr)
 
 
 def _usage_error(error: typer.TyperException) -> BadInput:
@@ -75,45 +74,12 @@ def _usage_error(error: typer.TyperException) -> BadInput:
     return BadInput(message[:1].lower() + message[1:], fix=f"see: {where} --help")
 
 
-def _log_to_file() -> None:
-    """Log to slipway.log in the state directory: 0600, UTC, one line per event; the file is made by the first one."""
-    path = paths.log_file()
-    handler = _PrivateFile(path, delay=True, encoding="utf-8")
-    handler.setFormatter(_OneLine())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.captureWarnings(True)
-    logging.raiseExceptions = False
-
-
-class _PrivateFile(logging.FileHandler):
-    def _open(self):  # type: ignore[no-untyped-def]  # as the base class: a text file
-        path = Path(self.baseFilename)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # a full disk or a read-only home stops no command and spoils no screen
-            super().emit(record)
-
-
-class _OneLine(logging.Formatter):
-    def __init__(self) -> None:
-        super().__init__(
-            "%(asctime)s.%(msecs)03dZ %(process)d %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
-        )
-        self.converter = time.gmtime
-
-    def format(self, record: logging.LogRecord) -> str:
-        return " | ".join(printable(line) for line in super().format(record).splitlines() if line.strip())
-
-
 def _explain_defects(as_json: bool) -> None:
     """An exception that nobody expected: the traceback goes to the log, one line to the user; Python exits with 1."""
 
     def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _LOG.critical("unexpected %s", kind.__name__, exc_info=(kind, error, trace))
-        fix = f"report it with the last line of {paths.log_file()}"
+        fix = f"report it with the last line of {log.file_name()}"
         _tell(SlipwayError("unexpected error", on=kind.__name__, why=str(error), fix=fix), as_json)
 
     sys.excepthook = explain

@@ -8,7 +8,7 @@ import typer
 
 from cli.output import confirm_by_name, examples, print_json, print_table, say, warn
 from cli.session import open_store
-from storage.errors import SlipwayError
+from storage.errors import Cancelled, Conflict, Failed, SlipwayError
 
 if TYPE_CHECKING:
     from engine.staging.templates import Template
@@ -26,29 +26,76 @@ Json = Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")]
 
 @app.command(
     epilog=examples(
-        "slipway template stage esxi-8.0u3g --endpoint vc01", "slipway template stage zcore-13.5 -e vc01 --json"
+        "slipway template stage esxi-8.0u3g --endpoint vc01", "slipway template stage zcore-13.5 -e vc01 --detach"
     )
 )
-def stage(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
-    """Upload a component's OVA to the endpoint once and make it a template."""
-    from cli.progress import Progress, interruptible
+def stage(
+    uid: Uid,
+    endpoint: Endpoint,
+    detach: Annotated[bool, typer.Option("--detach", help="Ask for it and leave; the worker does the rest.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload a component's OVA to the endpoint once and make it a template.
+
+    A worker of its own does it, so that Ctrl-C or a lost connection ends the watching only.
+    """
+    from cli.following import command, follow_to_end, start_worker
+    from cli.progress import leaving
     from engine.cancel import Cancel
+    from engine.jobs import submit
     from engine.site import open_site
     from engine.staging.stage import parked, stageable_package
-    from engine.staging.stage import stage as run
+    from engine.staging.templates import find
     from storage import components
 
-    cancel = Cancel()
-    with open_store() as store:
+    leave = Cancel()
+    again = command(f"template stage {uid} --endpoint {endpoint}")
+    with open_store() as store, leaving(leave):
         component = components.get(store, uid)
         package = stageable_package(component)
-        progress = Progress()
-        try:
-            with interruptible(cancel), open_site(store, endpoint) as site:
-                template = run(site, parked(site, component, package), progress, cancel)
-        finally:
-            progress.finish()
+        with open_site(store, endpoint) as site:
+            parked(site, component, package)
+        leave.check()
+        job = submit.stage(store, site.endpoint, uid)
+        if detach:
+            start_worker(store)
+            if as_json:
+                print_json({"endpoint": endpoint, "uid": uid})
+            else:
+                say(f"staging {uid} on {endpoint} is {job.state}; watch it: {again}")
+            return
+        cancel_it = command(f"template cancel {uid} --endpoint {endpoint}")
+        job = follow_to_end(store, job, f"staging {uid}", f"watch it: {again}; cancel it: {cancel_it}", leave)
+        if job.state == "failed":
+            raise Failed(job.error)
+        if job.state == "cancelled":
+            raise Cancelled("stopped staging", on=uid, why="it was cancelled")
+        with open_site(store, endpoint) as site:
+            template = find(site, uid)
     _show(endpoint, template, as_json)
+
+
+@app.command(
+    epilog=examples(
+        "slipway template cancel esxi-8.0u3g --endpoint vc01", "slipway template cancel zcore-13.5 -e vc01 --json"
+    )
+)
+def cancel(uid: Uid, endpoint: Endpoint, as_json: Json = False) -> None:
+    """Stop staging a component; what was uploaded of it is removed."""
+    from cli.following import command, follow_to_end
+    from engine.jobs import submit
+    from storage import endpoints
+
+    with open_store() as store:
+        job = submit.cancel_staging(store, endpoints.get(store, endpoint), uid)
+        again = command(f"template cancel {uid} --endpoint {endpoint}")
+        job = follow_to_end(store, job, f"cancelling the staging of {uid}", f"watch it: {again}")
+    if job.state != "cancelled":
+        raise Conflict("cannot cancel the staging of", on=uid, why=f"it has {job.state} meanwhile")
+    if as_json:
+        print_json({"endpoint": endpoint, "uid": uid})
+    else:
+        say(f"cancelled the staging of {uid} on {endpoint}")
 
 
 @app.command("list", epilog=examples("slipway template list", "slipway template list --endpoint vc01 --json"))

@@ -12,7 +12,7 @@ from storage.nearest import suggestion
 
 _DIRS = PlatformDirs("slipway", appauthor=False)
 
-KNOWN = ("store", "key")
+KNOWN = ("store", "key", "network_filesystem")
 """Keys of config.toml; each has its environment variable `SLIPWAY_<KEY>`."""
 
 
@@ -40,8 +40,13 @@ def state_dir() -> Path:
 
 
 def log_file() -> Path:
-    """The log of every Slipway process of this user."""
+    """The log of every Slipway process of this user but the workers."""
     return state_dir() / "slipway.log"
+
+
+def worker_log_file(store_id: str) -> Path:
+    """The log of the store's worker: what its jobs did."""
+    return state_dir() / f"worker-{store_id}.log"
 
 
 def store(flag: str | None = None) -> Sourced:
@@ -51,10 +56,12 @@ def store(flag: str | None = None) -> Sourced:
 
 def key() -> Sourced:
     """Where the store's key is kept: `file` (beside the store) or `keyring` (of the operating system, opt-in)."""
-    found = _sourced("key", None, "file")
-    if found.value not in ("file", "keyring"):
-        raise BadInput("unusable key", on=f'"{found.value}" of {found.source}', fix='set it to "file" or "keyring"')
-    return found
+    return _one_of("key", "file", "keyring")
+
+
+def network_filesystem() -> Sourced:
+    """Whether an SQLite store may be on a network file system: `refuse`, or `allow` at the operator's own risk."""
+    return _one_of("network_filesystem", "refuse", "allow")
 
 
 def key_file(location: str, store_id: str) -> Path:
@@ -63,17 +70,26 @@ def key_file(location: str, store_id: str) -> Path:
 
 
 def folders() -> dict[str, Sourced]:
-    """The user's folders and the files in them that have a fixed name, by what they hold."""
+    """The user's folders and files, by what they hold; ID stands for the store's id."""
     of_kind = {
         "config": (config_file(), "XDG_CONFIG_HOME"),
         "data": (data_dir(), "XDG_DATA_HOME"),
         "state": (state_dir(), "XDG_STATE_HOME"),
         "log": (log_file(), "XDG_STATE_HOME"),
+        "worker_log": (worker_log_file("ID"), "XDG_STATE_HOME"),
     }
     return {
         name: Sourced(str(path), variable if os.environ.get(variable) else "default")
         for name, (path, variable) in of_kind.items()
     }
+
+
+def _one_of(name: str, default: str, other: str) -> Sourced:
+    found = _sourced(name, None, default)
+    if found.value not in (default, other):
+        fix = f'set it to "{default}" or "{other}"'
+        raise BadInput(f"unusable {name}", on=f'"{found.value}" of {found.source}', fix=fix)
+    return found
 
 
 def _sourced(name: str, flag: str | None, default: str) -> Sourced:

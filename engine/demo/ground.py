@@ -1,8 +1,11 @@
 """Where the demo happens: a folder with a store of its own, simulated vCenters, the sample OVAs in the catalog."""
 
+import os
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +15,14 @@ from engine.catalog.supply import set_file
 from engine.demo.labs import PASSWORD_SETTING, Lab
 from engine.demo.samples import APPLIANCES, LIBRARY, SampleOva, make_sample
 from engine.deploy.plan import make_plan
-from engine.deploy.run import Result, deploy
 from engine.deploy.variables import read_password
+from engine.jobs import outcome, presence, submit
+from engine.jobs.follow import follow
+from engine.jobs.outcome import Result
 from engine.progress import Watcher
 from engine.simulator.launcher import Simulator
 from engine.site import open_site
+from engine.staging.holder import is_gone
 from engine.vsphere.ovf_import import upload_bytes
 from storage import components, endpoints, settings
 from storage.components import Component
@@ -24,6 +30,9 @@ from storage.endpoints import NewEndpoint
 from storage.store import Store, open_store
 
 VM_FOLDER = "labs"
+
+# Seconds in which the worker that was told to stop is gone: its steps have 8 to reach a safe point.
+STOPPING = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Run:
 
 @contextmanager
 def prepared(folder: Path, labs: Sequence[Lab], cancel: Cancel) -> Iterator[Ground]:
-    """Make everything in the folder, which the caller removes; the simulators end with the context.
+    """Make everything in the folder, which the caller removes; the simulators and the worker end with the context.
 
     Store, key, OVAs and component files stay in the folder, for tests that search them. Raises NotFound when the
     simulator was not built, Cancelled.
@@ -81,19 +90,57 @@ def prepared(folder: Path, labs: Sequence[Lab], cancel: Cancel) -> Iterator[Grou
         password = secrets.token_urlsafe(12)
         settings.create(store, PASSWORD_SETTING, password, "The password of the demo's VMs")
         settings.update(store, settings.FLAG, "true")
+        stack.enter_context(_worker(store, folder))
         yield Ground(store, simulators, products, samples, tuple(components.listing(store)), password)
 
 
 def run_lab(ground: Ground, lab: Lab, watcher: Watcher, cancel: Cancel) -> Run:
     """Deploy the lab as `slipway deploy` does. Raises the plan's problems, and as `open_site`."""
     before = ground.received(lab.endpoint)
+    profile = lab.profile
+    password = read_password(ground.store, profile.password)
     with open_site(ground.store, lab.endpoint) as site:
-        profile = lab.profile
-        plan = make_plan(site, profile, read_password(ground.store, profile.password), cancel)
-        plan.check()
-        result = deploy(site, plan, True, watcher, cancel)
+        plan = make_plan(site, profile, password, cancel)
+    plan.check()
+    deployment = submit.deploy(ground.store, submit.Ordered(profile, password))
+    job = submit.active_job(ground.store, deployment)
+    if job is not None:
+        follow(ground.store, job, watcher, cancel)
+    result = outcome.result_of(ground.store, deployment.id)
     direct = sum(upload_bytes(item.package) for item in plan.items if item.package)
     return Run(lab, result, ground.received(lab.endpoint) - before, direct)
+
+
+@contextmanager
+def _worker(store: Store, folder: Path) -> Iterator[None]:
+    """A worker from the beginning to the end, with its log in the folder: none may write there when it is removed."""
+    before = os.environ.get("XDG_STATE_HOME")
+    os.environ["XDG_STATE_HOME"] = str(folder)
+    try:
+        presence.Starter(store).ensure()
+        _wait(lambda: presence.find(store) is not None, presence.STARTING)
+        yield
+    finally:
+        _end_worker(store)
+        if before is None:
+            del os.environ["XDG_STATE_HOME"]
+        else:
+            os.environ["XDG_STATE_HOME"] = before
+
+
+def _end_worker(store: Store) -> None:
+    worker = presence.find(store)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if worker is not None and not is_gone(worker.holder):
+            with suppress(ProcessLookupError):
+                os.kill(worker.holder.pid, number)
+            _wait(lambda: is_gone(worker.holder), STOPPING)
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _simulator(portgroups: Sequence[str]) -> Simulator:

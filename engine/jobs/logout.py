@@ -1,13 +1,14 @@
 """Whether logind ends this user's processes at logout: then a worker started from a terminal ends with its session.
 
-logind.conf(5): the first logind.conf of /etc, /run, /usr/local/lib and /usr/lib is read, then the drop-ins of all of them
-by file name, of which one in an earlier folder hides those of that name in later ones; the last assignment counts.
+logind.conf(5): the first logind.conf of /etc, /run, /usr/local/lib and /usr/lib is read, then the drop-ins of all of
+them by file name, of which one in an earlier folder hides those of that name in later ones; the last assignment counts.
 """
 
-import getpass
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from engine.staging.holder import myself
 
 SAYS = "jobs end when you log out (logind has KillUserProcesses=yes)"
 FIX = "to keep them: loginctl enable-linger, then systemd-run --user --unit=slipway-worker slipway worker"
@@ -25,7 +26,7 @@ def ends_jobs(root: Path = Path("/"), pid: int | str = "self", user: str | None 
     if not re.search(r"/session-[^/]+\.scope", cgroup):
         return False  # no login session: a service, a container, or a system without logind
     told = _settings(root)
-    name = user or getpass.getuser()
+    name = user or myself().owner
     only = told.get("KillOnlyUsers", "").split()
     excluded = told.get("KillExcludeUsers", "root").split()
     wanted = told.get("KillUserProcesses", "no").lower() in _YES

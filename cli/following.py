@@ -1,0 +1,119 @@
+"""Following a job of the worker from the command line: its progress, and leaving it to go on alone."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.output import print_json, print_table, say, warn
+from cli.progress import Progress, leaving
+from cli.session import chosen_store
+from engine.cancel import Cancel
+from engine.errors import Cancelled
+
+if TYPE_CHECKING:
+    from engine.jobs.outcome import Result
+    from storage.jobs import Job
+    from storage.store import Store
+
+
+def hand_over(
+    store: "Store",
+    number: int,
+    detach: bool,
+    as_json: bool,
+    leave: Cancel | None = None,
+    wanted: str = "succeeded",
+) -> None:
+    """Leave what the deployment's job does to the worker: follow it to its end and show the result, or only say how.
+
+    Exit code 1 when it did not end as wanted.
+    """
+    from engine.jobs.outcome import result_of, state_of
+    from engine.jobs.submit import active_job
+    from storage import deployments, jobs
+    from storage.jobs import Kind
+
+    deployment = deployments.get(store, number)
+    job = active_job(store, deployment)
+    if job is not None and detach:
+        start_worker(store)
+        if as_json:
+            print_json({"id": number})
+        else:
+            state = job.state if job.state == "queued" else state_of(store, deployment)
+            say(f"deployment {number} {state}; watch it: {command(f'deployment watch {number}')}")
+        return
+    if job is not None:
+        ways = f"watch it: {command(f'deployment watch {number}')}"
+        if job.kind is Kind.DEPLOY and not job.cancel:
+            ways += f"; cancel it: {command(f'deployment cancel {number}')}"
+        ended = follow_to_end(store, job, f"deployment {number}", ways, leave)
+    else:
+        ended = [one for one in jobs.of_deployment(store, number) if one.kind is not Kind.STAGE][-1]
+    show_result(result_of(store, number), as_json)
+    if ended.state != wanted:
+        raise typer.Exit(1)
+
+
+def show_result(result: "Result", as_json: bool) -> None:
+    """What became of the deployment."""
+    from cli.units import duration, size
+
+    if as_json:
+        print_json(result.as_dict())
+        return
+    rows = [(item.name, item.state, item.path, item.template, duration(item.seconds)) for item in result.items]
+    print_table(("VM", "STATE", "PATH", "TEMPLATE", "TIME"), rows)
+    for item in result.items:
+        if item.reason:
+            say(f"{item.name}: {item.reason}")
+    if result.error:
+        say(result.error)
+    say(f"deployment {result.id} {result.state} in {duration(result.seconds)}, {size(result.bytes_sent)} sent")
+
+
+def follow_to_end(store: "Store", job: "Job", name: str, commands: str, leave: Cancel | None = None) -> "Job":
+    """Show what the job does until it has ended; the job as it ended.
+
+    Raises Cancelled with exit code 130 when somebody wants to leave: `name` goes on, and `commands` say how to see
+    it again. `leave` is that of a `leaving` which is open already.
+    """
+    from engine.jobs.follow import follow
+
+    leave = leave or Cancel()
+    warn_of_logout(store)
+    progress = Progress()
+    with leaving(leave):
+        try:
+            return follow(store, job, progress, leave)
+        except Cancelled:
+            raise Cancelled(f"{name} goes on", fix=commands) from None
+        finally:
+            progress.finish()
+
+
+def start_worker(store: "Store") -> None:
+    """Make sure that somebody works on what was asked for."""
+    from engine.jobs.presence import Starter
+
+    warn_of_logout(store)
+    Starter(store).ensure()
+
+
+def warn_of_logout(store: "Store") -> None:
+    """Say, before this user's first worker of the store is started, that it ends at logout where that is so."""
+    from engine.jobs import logout
+    from storage import paths
+
+    if not paths.worker_log_file(store.id).exists() and logout.ends_jobs():
+        warn(f"{logout.SAYS}; {logout.FIX}")
+
+
+def command(words: str) -> str:
+    """`slipway deployment watch 7`, with the store that this command line chose."""
+    from storage import database
+
+    chosen = chosen_store()
+    store = f"--store {shlex.quote(database.location(database.url(chosen)))} " if chosen else ""
+    return f"slipway {store}{words}"
