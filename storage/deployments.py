@@ -151,6 +151,18 @@ def latest_item(store: Store, endpoint_id: int, name: str) -> Item | None:
     return Item(**row) if row is not None else None
 
 
+def finished_vms(store: Store, endpoint_id: int, instance_uuid: str) -> list[Item]:
+    """The items of the endpoint's ended deployments that have a `vm` in this vCenter."""
+    query = (
+        select(item_rows)
+        .join(deployments, deployments.c.id == item_rows.c.deployment_id)
+        .where(deployments.c.endpoint_id == endpoint_id, deployments.c.ended.is_not(None))
+        .where(item_rows.c.vm != "", item_rows.c.instance_uuid == instance_uuid)
+    )
+    with store.read() as tx:
+        return [Item(**row) for row in tx.execute(query).mappings()]
+
+
 def _update(
     store: Store, table: Table, kind: type[Deployment] | type[Item], row_id: int, changes: dict[str, Any]
 ) -> None:

@@ -7,12 +7,13 @@ line alone proves nothing, so the item that it names must be of the same VM name
 from engine.errors import Conflict, NameTaken
 from engine.site import Site
 from engine.staging import claims, identity
-from engine.staging.holder import Holder
+from engine.staging.holder import holder_from
 from engine.vsphere import vms
 from engine.vsphere.refs import VAppRef
 from engine.vsphere.vms import Vm
 from storage import deployments
 from storage.components import Component
+from storage.deployments import Item
 
 
 def vms_around(site: Site, vapp: VAppRef | None) -> dict[str, Vm]:
@@ -28,13 +29,19 @@ def vms_around(site: Site, vapp: VAppRef | None) -> dict[str, Vm]:
 
 def is_ours(site: Site, vm: Vm, name: str, component: Component) -> bool:
     """Whether an item of this store made the VM under this name, from this component."""
+    item = maker_of(site, vm)
+    return item is not None and (item.name, item.component_uid) == (name, component.uid)
+
+
+def maker_of(site: Site, vm: Vm) -> Item | None:
+    """The item of this store that made the VM under the name that it has, None for anybody else's."""
     made = identity.parse(vm.notes)
-    if made is None or made.item is None or (made.store, made.component) != (site.store.id, component.uid):
-        return False
+    if made is None or made.item is None or made.store != site.store.id:
+        return None
     item = deployments.find_item(site.store, made.item)
-    if item is None or item.name != name or vm.name != name:
-        return False
-    return deployments.get(site.store, item.deployment_id).endpoint_id == site.endpoint.id
+    if item is None or (item.name, item.component_uid) != (vm.name, made.component):
+        return None
+    return item if deployments.get(site.store, item.deployment_id).endpoint_id == site.endpoint.id else None
 
 
 def not_ours(vm: Vm) -> NameTaken:
@@ -51,14 +58,17 @@ def is_half_made(vm: Vm) -> bool:
 
 def check_abandoned(vm: Vm) -> None:
     """Raise Conflict while the process that imports the half-made VM is at work."""
+    evidence = importer(vm)
+    if evidence:
+        why = f"it is being imported: {evidence}"
+        raise Conflict("cannot deploy", on=vm.name, why=why, fix="wait for that deployment")
+
+
+def importer(vm: Vm) -> str:
+    """Who is importing the VM, "" when its process is gone or nobody ever said that it does."""
     made = identity.parse(vm.notes)
-    importing = made.importing if made else {}
     try:
-        holder = Holder(**{key: importing[key] for key in Holder.__dataclass_fields__})  # type: ignore[arg-type]
-    except KeyError:
-        return
-    verdict, evidence = claims.judged(holder)
-    if verdict is claims.Verdict.LIVE:
-        raise Conflict(
-            "cannot deploy", on=vm.name, why=f"it is being imported: {evidence}", fix="wait for that deployment"
-        )
+        verdict, evidence = claims.judged(holder_from(made.importing if made else {}))
+    except ValueError:
+        return ""
+    return evidence if verdict is claims.Verdict.LIVE else ""

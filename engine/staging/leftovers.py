@@ -85,7 +85,7 @@ def settle(site: Site, uid: str, component: Component | None, folder: FolderRef,
         if one.retired or (one.store == site.store.id and one.token in at_work):
             continue
         if one.store != site.store.id:
-            if is_abandoned(site, one):
+            if is_abandoned(site, one.vm):
                 remove(site, one.vm, claim)
         elif whole is None and _is_whole(one.vm, key, component):
             whole = one.vm
@@ -114,15 +114,14 @@ def at_work(site: Site, uid: str) -> Leftover | None:
     there = [one for one in listing(site, folder, uid) if not one.retired] if folder else []
     if any(one.store == site.store.id for one in there):
         return None
-    return next((one for one in there if not is_abandoned(site, one)), None)
+    return next((one for one in there if not is_abandoned(site, one.vm)), None)
 
 
-def is_abandoned(site: Site, one: Leftover) -> bool:
-    """Whether nobody works on another store's leftover: no task runs on it, and by vCenter's clock it has not changed
+def is_abandoned(site: Site, vm: Vm) -> bool:
+    """Whether nobody works on what another store left: no task runs on it, and by vCenter's clock it has not changed
     for as long as the settings say, as far as this store has seen.
     """
     now = vms.vcenter_time(site.session)
-    vm = one.vm
     looks = json.dumps([vm.name, vm.version, vm.committed, vm.template, sorted(vm.custom.items()), vm.notes])
     since = sightings.unchanged_since(site.store, site.endpoint.id, vm.moid, looks, now)
     if (now - since).total_seconds() < pace_of(site.store).foreign_leftover_seconds:
@@ -166,7 +165,7 @@ def settle_retired(site: Site, uid: str, claim: Claim) -> bool:
 
 
 def _is_done_with(site: Site, one: Leftover) -> bool:
-    if not one.vm.connected or (one.store != site.store.id and not is_abandoned(site, one)):
+    if not one.vm.connected or (one.store != site.store.id and not is_abandoned(site, one.vm)):
         return False
     try:
         return not templates.linked_children(site, vms.details(site.session, one.vm.ref))

@@ -10,6 +10,7 @@ again from its start, by another process under a later claim. Before every write
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at what another store is making: each costs vCenter four calls.
 OTHERS_POLL = 1.0
+# Seconds between two looks at the claim during an upload.
+CLAIM_LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,7 @@ class _WhileHeld(Cancel):
 
     def __init__(self, cancel: Cancel, store: Store, claim: Claim) -> None:
         self._cancel, self._store, self._claim = cancel, store, claim
+        self._looked = 0.0
 
     def ask(self) -> None:
         self._cancel.ask()
@@ -229,11 +233,13 @@ class _WhileHeld(Cancel):
 
     def check(self) -> None:
         self._cancel.check()
-        claims.check(self._store, self._claim)
+        if time.monotonic() > self._looked + CLAIM_LOOK:
+            claims.check(self._store, self._claim)
+            self._looked = time.monotonic()
 
     def pause(self, seconds: float) -> None:
         self._cancel.pause(seconds)
-        claims.check(self._store, self._claim)
+        self.check()
 
 
 class _Sending:
