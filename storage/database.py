@@ -4,14 +4,15 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
-from storage.errors import BadInput, Refused, SlipwayError, Unreachable
+from storage import filesystem
+from storage.errors import BadInput, Conflict, Refused, SlipwayError, Unreachable
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's before it gives up; ours last milliseconds."""
@@ -47,19 +48,23 @@ def location(url: URL) -> str:
 
 
 def make_file(url: URL) -> None:
-    """Make a missing SQLite file: 0600, WAL, folder 0700; it appears whole, so nobody sees it half made."""
+    """Make a missing SQLite file: 0600, WAL, folder 0700; it appears whole, so nobody sees it half made.
+
+    Raises Refused, before anything is opened or made, on a network file system and where another user's store is.
+    """
     if url.get_backend_name() != "sqlite":
         return
     path = Path(str(url.database))
     try:
+        filesystem.check(path)
         if path.is_dir():
             raise BadInput("cannot use the store", on=str(path), why="it is a folder", fix="name a file in it")
         if _is_absent(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _locked(path.parent):
+            with locked(path.parent):
                 if _is_absent(path):
                     _make_wal_file(path)
-        elif path.stat().st_mode & 0o077 and path.stat().st_uid == os.geteuid():
+        elif path.stat().st_mode & 0o077:
             path.chmod(path.stat().st_mode & 0o700)
     except OSError as error:
         why = error.strerror or str(error)
@@ -67,7 +72,8 @@ def make_file(url: URL) -> None:
             "cannot make the store", on=str(path), why=why, fix="give a writable place with --store"
         ) from error
     except sqlite3.Error as error:
-        raise Unreachable("cannot make the store", on=str(path), why=str(error), fix="check the disk") from error
+        told = explain_sqlite(error, str(path))
+        raise type(told)("cannot make the store", on=str(path), why=told.why, fix=told.fix) from error
 
 
 def _is_absent(path: Path) -> bool:
@@ -75,7 +81,8 @@ def _is_absent(path: Path) -> bool:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock under which a store is made, or replaced, in `folder`."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -89,12 +96,12 @@ def _make_wal_file(path: Path) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = sqlite3.connect(new)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        with closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        new.replace(path)
     finally:
-        connection.close()
-    new.replace(path)
+        new.unlink(missing_ok=True)
 
 
 def connect(url: URL) -> Engine:
@@ -131,18 +138,26 @@ def explain(error: DBAPIError, url: URL) -> SlipwayError:
     if isinstance(error, DataError):
         return BadInput("cannot store a value", on=location(url), why=str(error.orig), fix="correct the value")
     if url.get_backend_name() == "sqlite":
-        return _explain_sqlite(getattr(error.orig, "sqlite_errorname", "") or "", str(error.orig), location(url))
+        return explain_sqlite(error.orig, location(url))
     return _explain_postgresql(getattr(error.orig, "sqlstate", None) or "", str(error.orig), location(url))
 
 
-def _explain_sqlite(name: str, told: str, path: str) -> SlipwayError:
+def explain_sqlite(error: BaseException | None, path: str) -> SlipwayError:
+    """Our exception for one of sqlite3's about the file `path`."""
     # Result codes: sqlite.org/rescode.html; an extended one begins with its primary one.
+    name, told = getattr(error, "sqlite_errorname", None) or "", str(error)
+    if name == "SQLITE_READONLY_DBMOVED":
+        why = "it was replaced meanwhile, as restore does"
+        return Conflict("cannot write the store", on=path, why=why, fix="run the command again")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         why = f"another process kept it locked for {BUSY_SECONDS:.0f} s"
         return Unreachable("cannot use the store", on=path, why=why, fix="see who holds it: fuser -v on the file")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return BadInput("cannot use the store", on=path, why=told, fix="restore a backup or move the file away")
-    if name.startswith("SQLITE_FULL"):
+        return BadInput(
+            "cannot use the store", on=path, why=told, fix="slipway store restore a backup, or move the file away"
+        )
+    # SHMSIZE: the -shm file could not be made longer.
+    if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):
         return Unreachable("cannot write the store", on=path, why="the disk is full", fix="free some space")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         return Refused(

@@ -8,6 +8,7 @@ import secrets as random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -156,8 +157,11 @@ def _identity(engine: Engine) -> tuple[str, str]:
 
 
 def _migrate(engine: Engine) -> str:
-    """Bring the schema to SCHEMA and return the store's id; of several processes one does it, the others wait."""
-    from storage import migrations
+    """Bring the schema to SCHEMA and return the store's id; of several processes one does it, the others wait.
+
+    An SQLite store that has one is backed up before; without the backup nothing is changed.
+    """
+    from storage import backup, migrations
 
     with engine.execution_options(slipway_write=True).begin() as tx:
         if tx.dialect.name == "postgresql":
@@ -170,6 +174,9 @@ def _migrate(engine: Engine) -> str:
                 why=f"its schema {version} is newer than this Slipway's {SCHEMA}",
                 fix="install the newer Slipway, or give another store with --store",
             )
+        if version and version < SCHEMA and tx.dialect.name == "sqlite":
+            file = Path(str(engine.url.database))
+            backup.copy(file, file.with_name(f"{file.name}.before-{SCHEMA}"))
         if version < SCHEMA:
             migrations.upgrade(tx)
         if not version:

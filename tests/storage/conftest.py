@@ -1,17 +1,29 @@
 """Stores for the tests: the same tests run on an SQLite file and on a PostgreSQL server started here."""
 
+import multiprocessing
 import os
 import pwd
+import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from storage import migrations
+from storage import store as stores
+from storage.errors import SlipwayError
 from storage.store import Store, open_store
+
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="two users need root")
 
 _INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
 
@@ -95,3 +107,102 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     """A new store in an SQLite file."""
     with open_store(tmp_path / "own" / "slipway.db") as opened:
         yield opened
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that an unprivileged user owns, and a home beside it; pytest's own are closed to that user."""
+    top = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    made = top / "store"
+    made.mkdir()
+    # Everything is imported before the child drops its rights: the interpreter's own files may be closed to it.
+    with open_store(top / "first.db") as store:
+        store.encrypt("x")
+    if os.geteuid() == 0:
+        os.chown(top, NOBODY, NOBODY)
+        os.chown(made, NOBODY, NOBODY)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(top / "config"))
+    yield made
+    made.chmod(0o700)
+    shutil.rmtree(top)
+
+
+def _drop_rights_and_call(act: Callable[[], object], answer: Connection) -> None:
+    if os.geteuid() == 0:  # root is not bound by permissions
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    try:
+        act()
+        answer.send(None)
+    except SlipwayError as error:
+        answer.send((type(error).__name__, str(error)))
+
+
+def unprivileged(act: Callable[[], object]) -> tuple[str, str] | None:
+    """Kind and text of our error that `act` raises in a process of a user without rights; None when it raises none."""
+    context = multiprocessing.get_context("fork")
+    answers, answer = context.Pipe(duplex=False)
+    child = context.Process(target=_drop_rights_and_call, args=(act, answer))
+    child.start()
+    answer.close()
+    told: tuple[str, str] | None = answers.recv()
+    child.join()
+    answers.close()
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class SmallDisk:
+    """A folder, and what makes writing there impossible: a full disk of its own, or a limit of this process.
+
+    `told` is what is said then, a regular expression.
+    """
+
+    folder: Path
+    mounted: bool
+
+    @property
+    def told(self) -> str:
+        return "the disk is full" if self.mounted else "the disk is full|disk I/O error|File too large"
+
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """No byte more in the block."""
+        if not self.mounted:
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+            try:
+                yield
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            return
+        filler = self.folder / "filler"
+        with filler.open("wb", buffering=0) as file:
+            with pytest.raises(OSError, match="No space left on device"):
+                while True:
+                    file.write(bytes(4096))
+        try:
+            yield
+        finally:
+            filler.unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A tmpfs of 2 MiB; without the right to mount one, a limit on the size of files (setrlimit(2))."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
+    yield SmallDisk(folder, mounted)
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def make_old(where: str | Path) -> None:
+    """Make the store that the first release made: schema 0001."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "SCHEMA", "0001")
+        patch.setattr(migrations, "SCHEMA", "0001")
+        open_store(where).close()

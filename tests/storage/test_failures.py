@@ -1,13 +1,9 @@
 """What goes wrong with a store's file or server: our error, its exit code, the file named, something to do."""
 
 import multiprocessing
-import os
 import re
-import shutil
 import signal
 import sqlite3
-import tempfile
-from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -17,52 +13,7 @@ from sqlalchemy import text
 from storage import audit, database, settings
 from storage.errors import BadInput, Refused, SlipwayError, Unreachable
 from storage.store import Store, open_store, translated
-from tests.storage.conftest import Postgres
-
-NOBODY = 65534
-
-
-@pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that an unprivileged user owns, and a home beside it; pytest's own are closed to that user."""
-    top = Path(tempfile.mkdtemp(prefix="slipway-test-"))
-    made = top / "store"
-    made.mkdir()
-    # Everything is imported before the child drops its rights: the interpreter's own files may be closed to it.
-    with open_store(top / "first.db") as store:
-        store.encrypt("x")
-    if os.geteuid() == 0:
-        os.chown(top, NOBODY, NOBODY)
-        os.chown(made, NOBODY, NOBODY)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(top / "config"))
-    yield made
-    made.chmod(0o700)
-    shutil.rmtree(top)
-
-
-def _drop_rights_and_call(act: Callable[[], object], answer: Connection) -> None:
-    if os.geteuid() == 0:  # root is not bound by permissions
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-    try:
-        act()
-        answer.send(None)
-    except SlipwayError as error:
-        answer.send((type(error).__name__, str(error)))
-
-
-def unprivileged(act: Callable[[], object]) -> tuple[str, str] | None:
-    """Kind and text of our error that `act` raises in a process of a user without rights; None when it raises none."""
-    context = multiprocessing.get_context("fork")
-    answers, answer = context.Pipe(duplex=False)
-    child = context.Process(target=_drop_rights_and_call, args=(act, answer))
-    child.start()
-    answer.close()
-    told: tuple[str, str] | None = answers.recv()
-    child.join()
-    answers.close()
-    return told
+from tests.storage.conftest import Postgres, unprivileged
 
 
 def turn_on(where: Path) -> None:
