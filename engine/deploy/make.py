@@ -105,8 +105,6 @@ def clone(making: Making, template: Details) -> VmRef:
             making.watcher.began(item.name, "waiting", "the name is reserved by a clone that still runs")
             making.cancel.pause(RESERVED_POLL)
         except (VSphereFault, NotPermitted) as error:
-            if passes(error):
-                raise
             raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
 
 

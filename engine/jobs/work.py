@@ -15,6 +15,7 @@ from engine.site import Site
 from engine.staging import claims
 from engine.staging.claims import Claim
 from engine.staging.stage import Staging, import_options, parked, stageable_package
+from engine.staging.templates import claim_endpoint
 from engine.vsphere.inventory import find_network
 from engine.vsphere.refs import VAppRef, moid
 from engine.vsphere.vapps import find_vapp, make_vapp
@@ -100,7 +101,7 @@ class Work:
             if self._claim is None:
                 uid = self.job.component_uid or ""
                 purpose = f"stage {uid} on {self.site.endpoint.name}"
-                claim = claims.take(self.store, self.job.endpoint_id, uid, purpose)
+                claim = claims.take(self.store, claim_endpoint(self.site), uid, purpose)
                 if claim is None:
                     raise ClaimLost("the claim was lost:", on=uid, why="somebody else took it", fix="try again")
                 self.hold(claim)

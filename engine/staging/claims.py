@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.cancel import Cancel
-from engine.errors import Conflict, NotFound, SlipwayError
+from engine.errors import ClaimLost, Conflict, NotFound, SlipwayError
 from engine.staging.holder import Holder, holder_from, is_gone, is_here, myself, rebooted
 from storage import audit, claims
 from storage.changes import Watch
@@ -135,7 +135,7 @@ def check(store: Store, claim: Claim) -> None:
     It is a heartbeat too: who wakes from a long pause and finds the claim still its own has the whole time to live.
     """
     if not _beat(store, claim):
-        raise Conflict("the claim was lost:", on=claim.name, why="somebody cleared it or took it over", fix="try again")
+        raise ClaimLost("the claim was lost:", on=claim.name, why="somebody cleared it or took it over", fix="try again")
 
 
 def _keep_alive(store: Store, claim: Claim, released: threading.Event) -> None:
