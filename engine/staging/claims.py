@@ -135,7 +135,8 @@ def check(store: Store, claim: Claim) -> None:
     It is a heartbeat too: who wakes from a long pause and finds the claim still its own has the whole time to live.
     """
     if not _beat(store, claim):
-        raise ClaimLost("the claim was lost:", on=claim.name, why="somebody cleared it or took it over", fix="try again")
+        why = "somebody cleared it or took it over"
+        raise ClaimLost("the claim was lost:", on=claim.name, why=why, fix="try again")
 
 
 def _keep_alive(store: Store, claim: Claim, released: threading.Event) -> None:
