@@ -193,6 +193,7 @@ def endpoint(simulator: Simulator) -> Endpoint:
         datastore="LocalDS_0",
         vmfolder="",
         instance_uuid=None,
+        refused=False,
         created=datetime.now(UTC),
     )
 

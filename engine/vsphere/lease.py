@@ -143,7 +143,7 @@ class Lease:
 
 def open_lease(session: Session, lease: vim.HttpNfcLease, name: str, cancel: Cancel) -> Lease:
     """Wait until the lease is ready. Raises what vCenter says when it cannot create the VM (NameTaken, NoSpace, ..)."""
-    patience = Patience(session, lease)
+    patience = Patience(session, lease, cancel)
     try:
         while True:
             found = patience.read("state", "error", "info")
@@ -152,7 +152,7 @@ def open_lease(session: Session, lease: vim.HttpNfcLease, name: str, cancel: Can
                     return Lease(session, lease, found["info"], name)
                 case vim.HttpNfcLease.State.error:
                     raise translated_fault(found["error"], "import", name)
-            cancel.pause(patience.poll)
+            patience.pause()
     except SlipwayError:
         abort(session, lease, name)
         raise

@@ -11,7 +11,7 @@ from typing import Any
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import BadPackage, SlipwayError, UploadFailed
+from engine.errors import BadPackage, Gone, SlipwayError, UploadFailed, VSphereFault
 from engine.ova.package import Package, open_package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
@@ -94,7 +94,7 @@ def import_vm(
     try:
         _upload_files(lease, list(spec.fileItem), request, session.pace, cancel, progress)
     except BaseException as error:
-        why = lease.ended() if isinstance(error, UploadFailed) else None
+        why = lease.ended() if isinstance(error, UploadFailed | Gone | VSphereFault) else None
         lease.abort()
         remove_half_made(session, lease.vm, request.name, why or error)
         if why is not None:

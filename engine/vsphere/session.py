@@ -136,8 +136,10 @@ class Session:
         """
         with self._logging_in:
             if self.logins == logins:
-                self.logins += 1
-                self._failure = self._log_in()
+                try:
+                    self._failure = self._log_in()
+                finally:  # not before: a call that begins meanwhile belongs to the session that ended
+                    self.logins += 1
             if self._failure is not None:
                 raise copy(self._failure)
 
@@ -170,6 +172,8 @@ class Session:
                 if str(now) != server:  # a password is for the server that it was given for
                     raise Conflict(f"cannot {what}", on=server, why=f"the endpoint is {now} now", fix="start again")
                 self._stub.DropConnections()
+                # Without the cookie: a session that is alive after all refuses a second login as InvalidLogin.
+                self._stub.cookie = ""
                 try:
                     self.content.sessionManager.Login(now.username, now.password, None)
                 except FAILURES as error:

@@ -28,7 +28,7 @@ def wait(
     A cancel asked for meanwhile leaves the task to vCenter and raises Cancelled. Raises what the task failed with, and
     EndpointUnreachable when vCenter is silent for the pace's `task_silence_seconds`: the task goes on.
     """
-    patience = Patience(session, task)
+    patience = Patience(session, task, cancel)
     while True:
         info = patience.read("info.state", "info.progress", "info.error", "info.result")
         match info.get("info.state"):
@@ -40,7 +40,7 @@ def wait(
                     raise VSphereFault(f"cannot {what}", on=on, why="the task failed and vCenter does not say why")
                 raise translated_fault(fault, what, on)
         progress(info.get("info.progress") or 0)
-        cancel.pause(patience.poll)
+        patience.pause()
 
 
 def cancel(session: Session, task: vim.Task, on: str) -> None:

@@ -12,10 +12,12 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import UploadFailed
-from engine.vsphere.connections import CONNECT, Connection
+from engine.vsphere.connections import Connection
 from engine.vsphere.trust import Trust, certificate_refused, reason
 
 BLOCK = 1 << 20
+# Seconds to wait for an answer that came before the connection broke: it is here already, or it is lost.
+EARLY = 1.0
 
 
 class Source(Protocol):
@@ -121,7 +123,7 @@ class Upload:
         if self._connection.sock is None:
             return None
         try:
-            self._connection.sock.settimeout(min(CONNECT, self._connection.timeout))
+            self._connection.sock.settimeout(EARLY)
             answer = self._connection.getresponse()
         except (OSError, http.client.HTTPException):
             return None
