@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import examples, print_json, say
+from cli.output import examples, print_json, say, utc
 from cli.session import open_store
+from storage import paths
 from storage.errors import SlipwayError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Finding:
 
 @app.command(epilog=examples("slipway doctor", "slipway doctor --json"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False) -> None:
-    """Check store, key, clock, terminal, space and endpoints.
+    """Check store, key, clock, terminal, space, worker and endpoints.
 
     Exit 1 when something is wrong.
     """
@@ -70,6 +71,8 @@ def _findings() -> Iterator[Finding]:
             yield check_key(store)
             yield check_clock(store)
             yield check_space(store)
+            yield check_worker(store)
+            yield check_logout(store)
             yield from check_endpoints(store)
     except SlipwayError as error:
         yield failed("store", error)
@@ -94,7 +97,7 @@ def check_store(store: "Store") -> Finding:
 
 def check_key(store: "Store") -> Finding:
     """Whether the key is there, the store's own, and closed to others."""
-    from storage import paths, secrets
+    from storage import secrets
 
     try:
         store.make_key()
@@ -140,6 +143,38 @@ def check_space(store: "Store") -> Finding:
     free = shutil.disk_usage(folder).free
     told = f"{free / (1 << 30):.1f} GiB free in {folder}"
     return Finding("space", free >= LEAST_FREE, told, "" if free >= LEAST_FREE else "free some space there")
+
+
+def check_worker(store: "Store") -> Finding:
+    """Whether jobs are being worked on: none waits without a worker, and the worker shows that it is alive."""
+    from cli.following import command
+    from engine.jobs import presence
+    from storage import jobs
+
+    found = presence.find(store)
+    if found is None:
+        waiting = 0 if presence.is_there(store) else len(jobs.active(store))
+        if waiting:
+            told = f"none runs, and {waiting} {'job waits' if waiting == 1 else 'jobs wait'}"
+            return Finding("worker", False, told, f"{command('worker --until-idle')}, or watch one of them")
+        return Finding("worker", True, "none runs; commands that need one start it")
+    told = f"{found}, since {utc(found.since)}"
+    if found.hung:
+        told += f", no sign of life for {found.silent:.0f} s"
+        return Finding("worker", False, told, f"kill -KILL {found.holder.pid} there; any command starts another")
+    return Finding("worker", True, f"{told}, log {paths.worker_log_file(store.id)}")
+
+
+def check_logout(store: "Store") -> Finding:
+    """Whether the worker, or the one that this session would start, outlives the session."""
+    from engine.jobs import logout, presence
+    from engine.staging.holder import is_here
+
+    found = presence.find(store)
+    pid = found.holder.pid if found is not None and is_here(found.holder) else "self"
+    if logout.ends_jobs(pid=pid):
+        return Finding("logout", False, logout.SAYS, logout.FIX)
+    return Finding("logout", True, "jobs go on when you log out")
 
 
 def check_endpoints(store: "Store") -> list[Finding]:

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,22 +55,29 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
         made = Lab(request.getfixturevalue("stock"), tmp_path)
     else:
         made = real_lab(tmp_path)
-    yield ready(made)
+    with ready(made):
+        yield made
     if request.param == "real":
         made.govc("object.destroy", f"/{made.place.datacenter}/vm/{made.place.vmfolder}")
 
 
 @pytest.fixture
-def simlab(simulator: Simulator, tmp_path: Path) -> Lab:
+def simlab(simulator: Simulator, tmp_path: Path) -> Iterator[Lab]:
     """A lab on our simulator only, for what needs its faults and counters."""
-    return ready(Lab(simulator, tmp_path))
+    with ready(Lab(simulator, tmp_path)) as lab:
+        yield lab
 
 
-def ready(lab: Lab) -> Lab:
-    """With endpoint and flag."""
+@contextmanager
+def ready(lab: Lab) -> Iterator[Lab]:
+    """With endpoint and flag, and little patience with faults; its workers end with the context."""
     lab.add_endpoint()
     lab.setting("ff_endpoint_ova_staging", "true")
-    return lab
+    lab.setting("retry_seconds", "0.05")
+    try:
+        yield lab
+    finally:
+        lab.end_workers()
 
 
 def real_lab(folder: Path) -> Lab:

@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from engine.cancel import Cancel
 from engine.catalog.components import import_components
@@ -71,6 +74,7 @@ class Lab:
     folder: Path
     place: Place = field(default_factory=Place)
     name: str = "vc01"
+    clients: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     @property
     def env(self) -> dict[str, str]:
@@ -84,7 +88,7 @@ class Lab:
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """Start `slipway` with these arguments."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "cli", *arguments],
             cwd=ROOT,
             env={**self.env, **(env or {})},
@@ -93,6 +97,8 @@ class Lab:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.clients.append(process)
+        return process
 
     def slipway(self, *arguments: str, env: Mapping[str, str] | None = None) -> Outcome:
         """Run `slipway` to its end."""
@@ -105,6 +111,30 @@ class Lab:
         outcome = self.slipway(*arguments, "--json")
         assert outcome.code == 0, outcome.err
         return outcome.document
+
+    def workers(self) -> list[psutil.Process]:
+        """The workers of this lab's store that run: one, or several while they contend for the lock."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "environ"])
+            if "worker" in (process.info["cmdline"] or ())
+            and (process.info["environ"] or {}).get("SLIPWAY_STORE") == self.env["SLIPWAY_STORE"]
+        ]
+
+    def end_workers(self) -> None:
+        """Stop the workers that the lab's commands have started; none may outlive its test."""
+        for client in self.clients:
+            client.kill()  # a client that still follows would start the next worker
+            client.wait()
+        while workers := self.workers():
+            for number in (signal.SIGCONT, signal.SIGTERM):
+                for worker in workers:
+                    with suppress(psutil.NoSuchProcess):
+                        worker.send_signal(number)
+            _, alive = psutil.wait_procs(workers, timeout=20)
+            for worker in alive:
+                worker.kill()
+            psutil.wait_procs(alive)
 
     def govc(self, *arguments: str) -> str:
         """Run govc against the vCenter."""

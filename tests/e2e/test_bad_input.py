@@ -21,11 +21,11 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def bad(running: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def bad(running: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One lab for all: each case shows that it left nothing behind."""
-    lab = ready(Lab(running, tmp_path_factory.mktemp("lab")))
-    lab.add_sample("esxi")
-    return lab
+    with ready(Lab(running, tmp_path_factory.mktemp("lab"))) as lab:
+        lab.add_sample("esxi")
+        yield lab
 
 
 def entry(uid: str = "esxi-1.0", **other: object) -> dict[str, object]:
@@ -143,8 +143,8 @@ def test_an_unknown_endpoint(bad: Lab) -> None:
 
 
 def test_a_full_datastore(tmp_path: Path) -> None:
-    with Simulator.start(username="admin", password=PASSWORD, datastore_capacity=64 * MIB) as small:
-        lab = ready(Lab(small, tmp_path))
+    simulator = Simulator.start(username="admin", password=PASSWORD, datastore_capacity=64 * MIB)
+    with simulator as small, ready(Lab(small, tmp_path)) as lab:
         uid, _ = lab.add_sample("big", [48 * MIB])
         profile = lab.profile("lab01", [[entry(uid), entry(uid, hostname="b", host_id=12)]])
         refused(lab, lab.slipway("deploy", str(profile)), 1, "lab01", "LocalDS_0", "MiB", "free")

@@ -1,5 +1,7 @@
 """When staging or cloning fails: direct import with the reason shown, or a clean failure (DESIGN.md rule 7)."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.simulator.launcher import Simulator
@@ -132,13 +134,13 @@ def test_property_values_that_a_clone_lost_are_given_back(simlab: Lab, simulator
     assert calls.get("ReconfigVM_Task", 0) == 1
 
 
-def test_a_cluster_without_drs(tmp_path: object) -> None:
+def test_a_cluster_without_drs(tmp_path: Path) -> None:
     """Named hosts instead of DRS; a vApp is a problem of the plan."""
     from tests.e2e.conftest import ready
     from tests.e2e.lab import PASSWORD
 
-    with Simulator.start(username="admin", password=PASSWORD, drs=False) as running:
-        lab = ready(Lab(running, tmp_path))  # type: ignore[arg-type]
+    running = Simulator.start(username="admin", password=PASSWORD, drs=False)
+    with running as vcenter, ready(Lab(vcenter, tmp_path)) as lab:
         uid, _ = lab.add_sample("esxi")
         assert lab.ok("deploy", str(lab.profile("lab01", entries(uid, "a"))))["items"][0]["path"] == "staged"
         refused = lab.slipway("deploy", str(lab.profile("lab02", entries(uid, "a"), vapp="lab02")), "--json")
