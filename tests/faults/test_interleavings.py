@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 
 from engine.cancel import Cancel
-from engine.errors import Conflict, Gone, SlipwayError, StagingFault
-from engine.progress import Nobody
+from engine.errors import Conflict, Gone, StagingFault
 from engine.simulator.launcher import Simulator
 from engine.site import Site
-from engine.staging import claims, identity, leftovers, stage, templates
+from engine.staging import claims, identity, stage, templates
 from engine.staging.identity import Identity
 from engine.staging.sweep import sweep
 from engine.staging.templates import State, Template
