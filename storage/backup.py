@@ -181,6 +181,8 @@ def _refuse_another(backup: Backup, path: Path) -> None:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=_IN_USE_SECONDS)) as connection:
             there = f"store {_identity(connection)[1]}"
     except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise
         there = f"a file that cannot be read ({error})"
     if there != f"store {backup.store_id}":
         raise Conflict(
@@ -230,7 +232,7 @@ def _alone(path: Path) -> Iterator[None]:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorname.startswith("SQLITE_BUSY"):
                 raise _in_use(path, "another process has it open") from error
-            if not error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            if not _is_damage(error):
                 raise
             # Too damaged for SQLite to lock it.
             connection.close()
@@ -243,8 +245,12 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def _is_damage(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
 def _keep(path: Path) -> Path:
-    """Give the store a second name, with all its files, and leave only the file itself under its own."""
+    """Give the store a second name, with a -wal that SQLite could not merge, and leave only the file under its own."""
     kept = path.with_name(f"{path.name}.before-restore-{_stamp()}")
     kept.hardlink_to(path)
     if _side(path, "-wal").exists():
