@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"github.com/vmware/govmomi/simulator"
-	"github.com/vmware/govmomi/vim25/types"
 )
 
 // adminHandler is the admin port: JSON over plain HTTP. Every change answers {}; a bad request 400 and {"error"}.
@@ -35,6 +32,7 @@ func (vc *vcenter) adminHandler() http.Handler {
 		}
 		return nil
 	})
+	on(mux, "POST /listen", func(l *struct{ Open bool }) error { return vc.door.set(l.Open) })
 	on(mux, "POST /http503", func(n *struct{ Times int64 }) error { vc.unavailable.Store(n.Times); return nil })
 	on(mux, "DELETE /sessions", func(*struct{}) error { return vc.expireSessions() })
 	mux.HandleFunc("GET /counters", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, vc.counters()) })
@@ -72,7 +70,8 @@ func answer(w http.ResponseWriter, status int, document any) {
 // settings are what can change while it runs.
 type settings struct {
 	cloneDelay, guestDelay, leaseTimeout time.Duration
-	keepPartial                          bool // leave the half machine of a lease that ended (stock vcsim does)
+	sessionIdle                          time.Duration // 0: sessions do not end by themselves
+	keepPartial                          bool          // leave the half machine of a lease that ended (stock vcsim does)
 }
 
 func (vc *vcenter) settings() settings {
@@ -86,6 +85,7 @@ type settingsChange struct {
 	CloneDelay        *float64 `json:"clone_delay"`
 	GuestDelay        *float64 `json:"guest_delay"`
 	LeaseTimeout      *float64 `json:"lease_timeout"`
+	SessionIdle       *float64 `json:"session_idle"`
 	KeepPartial       *bool    `json:"keep_partial"`
 	DatastoreCapacity *int64   `json:"datastore_capacity"`
 }
@@ -105,6 +105,7 @@ func (vc *vcenter) change(c *settingsChange) error {
 		setting *time.Duration
 	}{
 		{c.CloneDelay, &vc.current.cloneDelay}, {c.GuestDelay, &vc.current.guestDelay}, {c.LeaseTimeout, &vc.current.leaseTimeout},
+		{c.SessionIdle, &vc.current.sessionIdle},
 	} {
 		if duration.seconds != nil {
 			*duration.setting = time.Duration(*duration.seconds * float64(time.Second))
@@ -113,36 +114,5 @@ func (vc *vcenter) change(c *settingsChange) error {
 	if c.KeepPartial != nil {
 		vc.current.keepPartial = *c.KeepPartial
 	}
-	return nil
-}
-
-// sessions are the live ones. The simulator shows them only in a session's view of its SessionManager.
-func (vc *vcenter) sessions() []types.UserSession {
-	ref := *vc.model.ServiceContent.SessionManager
-	view := &simulator.Session{Registry: simulator.NewRegistry(), Map: vc.model.Map()}
-	if manager, ok := view.Get(ref).(*simulator.SessionManager); ok {
-		return manager.SessionList
-	}
-	return nil
-}
-
-// expireSessions ends every session, as after a restart of vCenter.
-func (vc *vcenter) expireSessions() error {
-	ctx := vc.context()
-	ctx.Session = &simulator.Session{Registry: simulator.NewRegistry(), Map: vc.model.Map()}
-	var keys []string
-	for _, session := range vc.sessions() {
-		keys = append(keys, session.Key)
-	}
-	body := vc.model.Map().SessionManager().TerminateSession(ctx, &types.TerminateSession{SessionId: keys})
-	if fault := body.Fault(); fault != nil {
-		return errors.New(fault.String)
-	}
-	vc.waiting.Range(func(_, collector any) bool { // who waits is told: RequestCanceled
-		if waiting, ok := collector.(*simulator.PropertyCollector); ok {
-			waiting.CancelWaitForUpdates(&types.CancelWaitForUpdates{})
-		}
-		return true
-	})
 	return nil
 }

@@ -13,12 +13,30 @@ TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class FileCount:
+    """One file of a lease: how many times it came whole, and the bytes received, also of uploads that broke off."""
+
+    name: str
+    complete: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseCount:
     """One import lease: the machine's name, the lease's state, the bytes received, also of files that broke off."""
 
     name: str
     state: str
     bytes: int
+    files: tuple[FileCount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTask:
+    """A task that has not ended: its method (`CloneVM_Task`) and the name of the object it was called on."""
+
+    task: str
+    object: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,7 @@ class Counters:
     calls: Mapping[str, int]
     broken_children: int
     live_sessions: int
+    running: tuple[RunningTask, ...] = ()
 
 
 class Admin:
@@ -53,12 +72,18 @@ class Admin:
         skip: int = 0,
         times: int = 0,
         delay: float = 0,
+        mode: Literal["", "503", "drop", "stall", "gone"] = "",
+        after: bool = False,
     ) -> None:
         """Let SOAP `method` (`*` for all) fail with the vSphere type `fault`, or only come late when that is empty.
 
         `object` is part of the name of the object called, or of what the call makes. `detail` are fields of the fault
         by their vSphere names. `times` faults (0: all) come after `skip` calls that go well; `delay` is seconds. With
         `in_task` the call succeeds and its task fails: methods that docs/simulator.md lists.
+
+        With `mode` the call gets no fault, it is lost on the wire: answered with 503, its connection reset (`drop`),
+        held for `delay` or until `clear_faults` (`stall`), reset while the port refuses connections for `delay` or
+        until `listen(True)` (`gone`). `after`: it is carried out first, only its answer is lost.
         """
         self._call(
             "POST",
@@ -73,11 +98,13 @@ class Admin:
                 "skip": skip,
                 "times": times,
                 "delay": delay,
+                "mode": mode,
+                "after": after,
             },
         )
 
     def clear_faults(self) -> None:
-        """Forget all faults and delays."""
+        """Forget all faults and delays; calls that are held go on."""
         self._call("DELETE", "/fault")
 
     def nfc(
@@ -90,10 +117,12 @@ class Admin:
         status: int = 500,
         skip: int = 0,
         times: int = 0,
+        after: bool = False,
     ) -> None:
         """Let uploads go wrong: reset or stall the connection `after_bytes`, take `bytes_per_second`, answer `status`.
 
-        `match` is part of the file's or the machine's name. `times` uploads (0: all) after `skip` that go well.
+        `after` (drop, status): the whole file is taken first, only the answer is lost. `match` is part of the file's or
+        the machine's name. `times` uploads (0: all) after `skip` that go well.
         """
         self._call(
             "POST",
@@ -106,6 +135,7 @@ class Admin:
                 "status": status,
                 "skip": skip,
                 "times": times,
+                "after": after,
             },
         )
 
@@ -119,18 +149,21 @@ class Admin:
         clone_delay: float | None = None,
         guest_delay: float | None = None,
         lease_timeout: float | None = None,
+        session_idle: float | None = None,
         keep_partial: bool | None = None,
         datastore_capacity: int | None = None,
     ) -> None:
         """Change what is given: seconds, bytes of every datastore.
 
         With `keep_partial` the half machine of a lease that was aborted or timed out stays, as on stock vcsim. A lease
-        that is open gets a new timeout with its next progress.
+        that is open gets a new timeout with its next progress. A session without any call for `session_idle` seconds
+        ends (0, the default: never); uploads to the hosts are no calls.
         """
         given = {
             "clone_delay": clone_delay,
             "guest_delay": guest_delay,
             "lease_timeout": lease_timeout,
+            "session_idle": session_idle,
             "keep_partial": keep_partial,
             "datastore_capacity": datastore_capacity,
         }
@@ -152,6 +185,13 @@ class Admin:
         """Answer the next `times` requests to vCenter's port with 503."""
         self._call("POST", "/http503", {"times": times})
 
+    def listen(self, open: bool) -> None:  # noqa: A002 - the word of the admin port
+        """Let vCenter's port refuse connections, after a reset of those there are, or take them again (same port).
+
+        Inventory, tasks, leases and sessions stay; the hosts' ports stay open.
+        """
+        self._call("POST", "/listen", {"open": open})
+
     def disconnect_host(self, name: str) -> None:
         """Disconnect a host (`127.0.0.1`), and with it the machines that lie on it."""
         self._call("POST", "/host", {"name": name, "connected": False})
@@ -165,10 +205,14 @@ class Admin:
         answer = self._call("GET", "/counters")
         return Counters(
             bytes_received=answer["bytes_received"],
-            leases=tuple(LeaseCount(**lease) for lease in answer["leases"]),
+            leases=tuple(
+                LeaseCount(**lease | {"files": tuple(FileCount(**file) for file in lease["files"])})
+                for lease in answer["leases"]
+            ),
             calls=answer["calls"],
             broken_children=answer["broken_children"],
             live_sessions=answer["live_sessions"],
+            running=tuple(RunningTask(**task) for task in answer["running"]),
         )
 
     def reset_counters(self) -> None:

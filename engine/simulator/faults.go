@@ -2,97 +2,106 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// faultRule orders faults of a method: Times of them (0: all) after Skip calls that go well.
+// faultRule orders faults of a method.
 type faultRule struct {
+	occasion
 	Method  string          `json:"method"`  // SOAP name, `CloneVM_Task`; `*` for all
 	Object  string          `json:"object"`  // part of the name of the object or of what the call makes; empty for all
 	Fault   string          `json:"fault"`   // vSphere type, `NoDiskSpace`; empty: only the delay
 	Message string          `json:"message"` // empty: vCenter's usual text
 	Detail  json.RawMessage `json:"detail"`  // fields of the fault
 	InTask  bool            `json:"in_task"` // inside the task instead of at the call
-	Skip    int             `json:"skip"`
-	Times   int             `json:"times"`
-	Delay   float64         `json:"delay"` // seconds before the fault
-
-	hits int
+	Delay   float64         `json:"delay"`   // seconds before the fault
+	Mode    string          `json:"mode"`    // instead of a fault, on the wire: 503 | drop | stall | gone (wire.go)
+	After   bool            `json:"after"`   // on the wire: the call is carried out first
 }
 
 // faults are the rules in force.
-type faults struct {
-	sync.Mutex
-	rules []*faultRule
+type faults struct{ orders[*faultRule] }
+
+// place is where a rule strikes.
+type place int
+
+const (
+	onWire place = iota
+	atCall
+	inTask
+)
+
+func (r *faultRule) place() place {
+	switch {
+	case r.Mode != "":
+		return onWire
+	case r.InTask:
+		return inTask
+	}
+	return atCall
 }
 
 func (f *faults) add(rule *faultRule) error {
 	if _, err := rule.make(); err != nil {
 		return err
 	}
-	f.Lock()
-	f.rules = append(f.rules, rule)
-	f.Unlock()
+	if !slices.Contains([]string{"", "503", "drop", "stall", "gone"}, rule.Mode) {
+		return fmt.Errorf("unknown mode %q: 503, drop, stall or gone", rule.Mode)
+	}
+	if rule.Mode != "" && (rule.Fault != "" || rule.InTask) {
+		return fmt.Errorf("mode %s is on the wire: it takes no fault and no in_task", rule.Mode)
+	}
+	if rule.Mode == "" && rule.After {
+		return errors.New("after needs a mode")
+	}
+	f.put(rule)
 	return nil
-}
-
-func (f *faults) clear() {
-	f.Lock()
-	f.rules = nil
-	f.Unlock()
 }
 
 func (f *faults) atCall(method string, names []string) types.BaseMethodFault {
-	rule := f.hit(method, names, false)
+	rule := f.find(atCall, method, names)
 	if rule == nil {
 		return nil
 	}
-	time.Sleep(rule.delay())
-	fault, _ := rule.make() // checked when it was added
-	return fault
+	return rule.strike(nil)
 }
 
 func (f *faults) inTask(t *task, method string, names []string) types.BaseMethodFault {
-	rule := f.hit(method, names, true)
+	rule := f.find(inTask, method, names)
 	if rule == nil {
 		return nil
 	}
-	if fault := t.wait(rule.delay()); fault != nil {
-		return fault
+	fault := rule.strike(t.cancelled)
+	if cancelled := t.wait(0); cancelled != nil {
+		return cancelled
 	}
-	fault, _ := rule.make()
 	return fault
 }
 
-// hit finds the first rule that strikes now and counts it.
-func (f *faults) hit(method string, names []string, inTask bool) *faultRule {
-	f.Lock()
-	defer f.Unlock()
-	for _, rule := range f.rules {
-		if rule.InTask != inTask || (rule.Method != "*" && rule.Method != method) {
-			continue
+// strike waits for the delay; a rule that was taken back meanwhile does no harm.
+func (r *faultRule) strike(end <-chan struct{}) types.BaseMethodFault {
+	if r.Delay > 0 {
+		r.pause(r.delay(), end)
+		if r.isCleared() {
+			return nil
 		}
-		if !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, rule.Object) }) && rule.Object != "" {
-			continue
-		}
-		if rule.Skip > 0 {
-			rule.Skip--
-			continue
-		}
-		if rule.Times > 0 && rule.hits >= rule.Times {
-			continue
-		}
-		rule.hits++
-		return rule
 	}
-	return nil
+	fault, _ := r.make() // checked when it was added
+	return fault
+}
+
+func (f *faults) find(at place, method string, names []string) *faultRule {
+	return f.hit(func(rule *faultRule) bool {
+		return rule.place() == at && (rule.Method == "*" || rule.Method == method) && (rule.Object == "" ||
+			slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, rule.Object) }))
+	})
 }
 
 func (r *faultRule) delay() time.Duration { return time.Duration(r.Delay * float64(time.Second)) }

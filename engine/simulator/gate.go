@@ -24,6 +24,7 @@ func (vc *vcenter) gate(next http.Handler) http.Handler {
 			http.Error(w, "503 Service Unavailable", http.StatusServiceUnavailable)
 			return
 		}
+		next := next
 		switch {
 		case strings.HasPrefix(r.URL.Path, nfcPath): // uploads go to the hosts
 			http.NotFound(w, r)
@@ -36,7 +37,8 @@ func (vc *vcenter) gate(next http.Handler) http.Handler {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
 			}
-			w = &talking{ResponseWriter: w}
+			defer vc.atWork(r)()
+			next = vc.wire(next)
 		}
 		next.ServeHTTP(w, r)
 	})

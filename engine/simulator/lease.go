@@ -41,6 +41,9 @@ type upload struct {
 	disk           bool
 	expected       bool // in CreateImportSpec's file items: the lease cannot complete without
 	received       bool
+	turn           int   // of uploads: the newest counts
+	complete       int   // times that it came whole
+	bytes          int64 // that came, also of uploads that broke off
 	sha1           string
 	size           int64
 }

@@ -42,7 +42,9 @@ func TestUploadGoesToTheHost(t *testing.T) {
 	s.same(vm.Config.Annotation, "from the OVF", "annotation")
 	s.same(vm.Summary.Storage.Committed, int64(len(diskBytes)), "committed")
 	s.same(must(s.post(item.URL.String(), diskBytes)).StatusCode, http.StatusNotFound, "status after the end")
-	s.same(s.vc.counters().Leases, []leaseCount{{Name: "app", State: "done", Bytes: 3000}}, "leases")
+	s.same(s.vc.counters().Leases, []leaseCount{{
+		Name: "app", State: "done", Bytes: 3000, Files: []fileCount{{"app.vmdk", 1, 3000}, {"app_1.vmdk", 0, 0}},
+	}}, "leases")
 }
 
 func TestTruncatedUploadDoesNotCount(t *testing.T) {
@@ -167,15 +169,15 @@ func TestUploadTroubles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	add(nfcRule{Mode: "status", Status: 503, Times: 1, Match: "app"})
+	add(nfcRule{Mode: "status", Status: 503, occasion: occasion{Times: 1}, Match: "app"})
 	s.same(must(s.post(address, diskBytes)).StatusCode, 503, "status")
-	add(nfcRule{Mode: "drop", AfterBytes: 1000, Times: 1})
+	add(nfcRule{Mode: "drop", AfterBytes: 1000, occasion: occasion{Times: 1}})
 	if response, err := s.post(address, diskBytes); err == nil {
 		t.Fatal("not dropped:", response)
 	}
 	s.same(s.vc.counters().BytesReceived, int64(1000), "bytes before the drop")
 	add(nfcRule{Mode: "stall", AfterBytes: 1000, Match: "other"})
-	add(nfcRule{Mode: "stall", AfterBytes: 1000, Times: 1})
+	add(nfcRule{Mode: "stall", AfterBytes: 1000, occasion: occasion{Times: 1}})
 	answered := make(chan int)
 	go func() { answered <- must(s.post(address, diskBytes)).StatusCode }()
 	s.until("the upload stalls", func() bool { return s.vc.counters().BytesReceived == 2000 })
@@ -302,7 +304,7 @@ func TestFaultsAtTheCallAndInTheTask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	order(faultRule{Method: "CloneVM_Task", Object: "c", Fault: "NoPermission", Message: "not you", Skip: 1, Times: 1})
+	order(faultRule{Method: "CloneVM_Task", Object: "c", Fault: "NoPermission", Message: "not you", occasion: occasion{Skip: 1, Times: 1}})
 	pool := s.pool.Reference()
 	spec := types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &pool}}
 	if _, err := s.cloned(source, "c1"); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,16 +93,19 @@ func (vc *vcenter) serveNFC(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := io.Reader(r.Body)
-	if rule := vc.nfc.hit(name, l.name); rule != nil {
-		if rule.Mode == "status" {
-			w.WriteHeader(rule.Status)
-			return
-		}
+	rule := vc.nfc.find(name, l.name)
+	if rule != nil && rule.Mode == "status" && !rule.After {
+		w.WriteHeader(rule.Status)
+		return
+	}
+	if rule != nil && !rule.After {
 		body = &troubled{Reader: r.Body, rule: rule, ended: l.ended}
 	}
 	switch err := l.receive(file, body, r.ContentLength); {
-	case errors.Is(err, errDropped):
+	case errors.Is(err, errDropped), err == nil && rule != nil && rule.After && rule.Mode == "drop":
 		reset(w)
+	case err == nil && rule != nil && rule.After:
+		w.WriteHeader(rule.Status)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	case r.Method == http.MethodPut:
@@ -111,7 +115,10 @@ func (vc *vcenter) serveNFC(w http.ResponseWriter, r *http.Request) {
 
 var buffers = sync.Pool{New: func() any { return new([uploadBuffer]byte) }}
 
-var errEnded = errors.New("the lease has ended")
+var (
+	errEnded      = errors.New("the lease has ended")
+	errSuperseded = errors.New("the file is being sent again") // by a client that gave this connection up
+)
 
 // receive reads a whole file. Only a complete one counts as received; its bytes count in any case.
 func (l *lease) receive(file *upload, body io.Reader, length int64) error {
@@ -119,6 +126,8 @@ func (l *lease) receive(file *upload, body io.Reader, length int64) error {
 	defer buffers.Put(buffer)
 	l.mu.Lock()
 	file.received = false
+	file.turn++
+	turn := file.turn
 	l.mu.Unlock()
 	digest := sha1.New()
 	var size, accounted int64
@@ -128,6 +137,13 @@ func (l *lease) receive(file *upload, body io.Reader, length int64) error {
 		size += int64(n)
 		l.bytes.Add(int64(n))
 		l.vc.received.Add(int64(n))
+		l.mu.Lock()
+		file.bytes += int64(n)
+		superseded := file.turn != turn
+		l.mu.Unlock()
+		if superseded {
+			return errSuperseded
+		}
 		select {
 		case <-l.ended:
 			return errEnded
@@ -151,29 +167,27 @@ func (l *lease) receive(file *upload, body io.Reader, length int64) error {
 		return fmt.Errorf("%d of %d bytes", size, length)
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if file.turn != turn {
+		return errSuperseded
+	}
 	file.received, file.size, file.sha1 = true, size, hex.EncodeToString(digest.Sum(nil))
-	l.mu.Unlock()
+	file.complete++
 	return nil
 }
 
-// nfcRule makes uploads go wrong: Times of them after Skip that go well.
+// nfcRule makes uploads go wrong.
 type nfcRule struct {
+	occasion
 	Mode           string `json:"mode"`             // drop | stall | slow | status
 	Match          string `json:"match"`            // part of the file's or machine's name; empty for all
 	AfterBytes     int64  `json:"after_bytes"`      // drop and stall
 	BytesPerSecond int64  `json:"bytes_per_second"` // slow
 	Status         int    `json:"status"`           // HTTP status instead of an upload
-	Skip           int    `json:"skip"`
-	Times          int    `json:"times"` // 0: all
-
-	hits    int
-	cleared chan struct{}
+	After          bool   `json:"after"`            // drop and status: the whole file is taken first, only the answer is lost
 }
 
-type nfcRules struct {
-	sync.Mutex
-	rules []*nfcRule
-}
+type nfcRules struct{ orders[*nfcRule] }
 
 func (s *nfcRules) add(rule *nfcRule) error {
 	switch rule.Mode {
@@ -189,45 +203,17 @@ func (s *nfcRules) add(rule *nfcRule) error {
 	default:
 		return fmt.Errorf("unknown mode %q: drop, stall, slow or status", rule.Mode)
 	}
-	rule.cleared = make(chan struct{})
-	s.Lock()
-	s.rules = append(s.rules, rule)
-	s.Unlock()
+	if rule.After && rule.Mode != "drop" && rule.Mode != "status" {
+		return errors.New("after goes with drop and status")
+	}
+	s.put(rule)
 	return nil
 }
 
-// clear ends all rules; uploads that stall go on.
-func (s *nfcRules) clear() {
-	s.Lock()
-	for _, rule := range s.rules {
-		close(rule.cleared)
-	}
-	s.rules = nil
-	s.Unlock()
-}
-
-func (s *nfcRules) hit(names ...string) *nfcRule {
-	s.Lock()
-	defer s.Unlock()
-	for _, rule := range s.rules {
-		matches := false
-		for _, name := range names {
-			matches = matches || strings.Contains(name, rule.Match)
-		}
-		if !matches {
-			continue
-		}
-		if rule.Skip > 0 {
-			rule.Skip--
-			continue
-		}
-		if rule.Times > 0 && rule.hits >= rule.Times {
-			continue
-		}
-		rule.hits++
-		return rule
-	}
-	return nil
+func (s *nfcRules) find(names ...string) *nfcRule {
+	return s.hit(func(rule *nfcRule) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, rule.Match) })
+	})
 }
 
 var errDropped = errors.New("connection dropped")
@@ -268,12 +254,16 @@ func (t *troubled) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// reset closes the connection as a crashed host does.
+// reset closes the request's connection as a crashed host does.
 func reset(w http.ResponseWriter) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	abort(connection)
+}
+
+func abort(connection net.Conn) {
 	if secure, ok := connection.(*tls.Conn); ok {
 		connection = secure.NetConn()
 	}

@@ -85,7 +85,10 @@ func (vc *vcenter) wrap(object mo.Reference) mo.Reference {
 func (vc *vcenter) handle(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
 	vc.count(method.Name)
 	if ctx.Session == nil {
-		return nil, refuseReads(method)
+		if fault := refuseReads(method); fault != nil {
+			return nil, fault
+		}
+		return nil, vc.faults.atCall(method.Name, vc.namesOf(method)) // logging in can fail as well
 	}
 	ctx.Session.Map = vc.shown.Registry
 	if method.Name == "WaitForUpdatesEx" {
@@ -95,7 +98,7 @@ func (vc *vcenter) handle(ctx *simulator.Context, method *simulator.Method) (mo.
 	if fault := vc.missingPrivilege(method, name); fault != nil {
 		return nil, fault
 	}
-	return nil, vc.faults.atCall(method.Name, append(argumentNames(method), name))
+	return nil, vc.faults.atCall(method.Name, vc.namesOf(method))
 }
 
 // refuseReads answers property reads without a session with NotAuthenticated, as a vCenter does. The two objects that a
@@ -131,6 +134,21 @@ func (vc *vcenter) nameOf(ref types.ManagedObjectReference) string {
 	return ""
 }
 
+// namesOf are the names that a call is known by.
+func (vc *vcenter) namesOf(method *simulator.Method) []string {
+	names := append(argumentNames(method), vc.nameOf(method.This))
+	if request, ok := method.Body.(*types.SetField); ok {
+		names = append(names, vc.nameOf(request.Entity))
+	}
+	vc.leases.Range(func(_, value any) bool {
+		if l := value.(*lease); l.Self == method.This {
+			names = append(names, l.name)
+		}
+		return true
+	})
+	return names
+}
+
 // argumentNames are the names of what a request would make: faults are matched against them too.
 func argumentNames(method *simulator.Method) []string {
 	switch request := method.Body.(type) {
@@ -138,6 +156,12 @@ func argumentNames(method *simulator.Method) []string {
 		return []string{request.Name}
 	case *types.Rename_Task:
 		return []string{request.NewName}
+	case *types.AddCustomFieldDef:
+		return []string{request.Name}
+	case *types.CreateImportSpec:
+		if params, ok := request.Cisp.(*types.OvfCreateImportSpecParams); ok {
+			return []string{params.EntityName}
+		}
 	case *types.CreateFolder:
 		return []string{request.Name}
 	case *types.CreateVApp:

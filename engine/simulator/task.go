@@ -67,6 +67,7 @@ func (vc *vcenter) task(
 	t.Info.StartTime, t.Info.State = types.NewTime(time.Now()), types.TaskInfoStateRunning
 	own.Map.Put(t.Task)
 	vc.shown.Registry.Put(t)
+	vc.running.Store(t.Self, runningTask{method, name})
 	go func() {
 		result, fault := t.run(&own, func() (types.AnyType, types.BaseMethodFault) {
 			if fault := vc.faults.inTask(t, method, append(aliases, name)); fault != nil {
@@ -75,6 +76,7 @@ func (vc *vcenter) task(
 			return do(&own, t)
 		})
 		t.finish(&own, result, fault)
+		vc.running.Delete(t.Self)
 	}()
 	return t.Self
 }

@@ -58,6 +58,9 @@ type vcenter struct {
 	space       space
 	calls       calls
 	broken      sync.Map // reference of a machine to the disk file that it misses
+	running     sync.Map // reference of a task to its runningTask
+	idle        idleness
+	door        door
 	waiting     sync.Map // reference of a property collector to it, of those that ever waited for updates
 	leases      sync.Map // token to *lease
 	fileItems   sync.Map // OvfFileItem.deviceId to its size, as CreateImportSpec answered
@@ -115,6 +118,7 @@ func (vc *vcenter) serve() error {
 	vc.server = service.NewServer()
 	vc.server.Config.ErrorLog = silentLog
 	vc.server.Config.Handler = vc.gate(vc.server.Config.Handler)
+	vc.door.hang(vc.server)
 	vc.shown = newShown(vc) // after NewServer, which registers objects too
 	vc.model.Map().Handler = vc.handle
 	return nil
