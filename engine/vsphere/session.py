@@ -171,16 +171,26 @@ class Session:
                 what, server = f"log in as {now.username} at", str(self.address)
                 if str(now) != server:  # a password is for the server that it was given for
                     raise Conflict(f"cannot {what}", on=server, why=f"the endpoint is {now} now", fix="start again")
-                self._stub.DropConnections()
-                # Without the cookie: a session that is alive after all refuses a second login as InvalidLogin.
-                self._stub.cookie = ""
                 try:
+                    if self.logins:
+                        self._begin_anew(server)
                     self.content.sessionManager.Login(now.username, now.password, None)
                 except FAILURES as error:
                     raise translated(error, what, server, server) from None
         except SlipwayError as error:
             return error
         return None
+
+    def _begin_anew(self, server: str) -> None:
+        """A connection as `connect` makes it: a session that is alive after all refuses a second login as InvalidLogin.
+
+        Raises Conflict when another vCenter answers by now: every MoRef that we hold is void (DESIGN.md rule 6).
+        """
+        self._stub.DropConnections()
+        self._stub.cookie = ""
+        content = self.managed(vim.ServiceInstance, "ServiceInstance").RetrieveContent()
+        if content.about.instanceUuid != self.instance_uuid:
+            raise Conflict("cannot go on at", on=server, why="it is another vCenter than before", fix="start again")
 
 
 def connect(address: Address, pace: Pace = STANDARD, turn: Turn | None = None) -> Session:

@@ -8,10 +8,19 @@ cores), and wakes the other side less often.
 import io
 import socket
 import ssl
+import sys
+import time
+from collections.abc import Callable
+from fcntl import ioctl
+from functools import partial
+from termios import TIOCOUTQ
+from typing import TypeVar
 
 from engine.vsphere.trust import PinnedContext
 
 _RECEIVE = 1 << 16
+
+T = TypeVar("T")
 
 
 class TlsStream:
@@ -20,6 +29,7 @@ class TlsStream:
     def __init__(self, plain: socket.socket, context: ssl.SSLContext, host: str) -> None:
         """Shake hands. Raises ssl.SSLCertVerificationError when the context does not accept the certificate."""
         self._plain = plain
+        self.settimeout(plain.gettimeout() or 0)
         self._readers = 0
         self._closing = False
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -33,11 +43,11 @@ class TlsStream:
             raise
 
     def sendall(self, block: bytes | memoryview) -> None:
-        """Encrypt and send the block. The timeout is for no byte accepted, not for the whole of it."""
+        """Encrypt and send the block."""
         self._tls.write(block)
         left = memoryview(self._out.read())
         while left:
-            left = left[self._plain.send(left) :]
+            left = left[self._patiently(partial(self._plain.send, left)) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """What the other side sends, decrypted."""
@@ -67,8 +77,9 @@ class TlsStream:
                 return len(received)
 
     def settimeout(self, seconds: float) -> None:
-        """Seconds that a call may wait for the other side."""
-        self._plain.settimeout(seconds)
+        """Seconds that a call may wait without the other side taking or sending a byte."""
+        self._timeout = seconds
+        self._plain.settimeout(seconds / 4)
 
     def close(self) -> None:
         """Close the connection, once nobody reads from it any more: `http.client` closes before it reads an answer."""
@@ -90,11 +101,36 @@ class TlsStream:
 
     def _receive(self) -> bool:
         """Take what has arrived; False when nothing comes any more."""
-        encrypted = self._plain.recv(_RECEIVE)
+        encrypted = self._patiently(partial(self._plain.recv, _RECEIVE))
         if not encrypted:
             return False
         self._in.write(encrypted)
         return True
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """What `act` gives, in however many of the socket's own timeouts. Raises TimeoutError.
+
+        A slow line takes minutes for what the kernel has buffered, some MiB: as long as that gets less, nothing stalls.
+        """
+        moved = time.monotonic()
+        while True:
+            waiting = _unacknowledged(self._plain)
+            try:
+                return act()
+            except TimeoutError:
+                now = time.monotonic()
+                if _unacknowledged(self._plain) < waiting:
+                    moved = now
+                elif now - moved >= self._timeout:
+                    raise
+
+
+def _unacknowledged(plain: socket.socket) -> int:
+    """Bytes sent that the other side has not acknowledged, where the system tells (Linux: SIOCOUTQ, tcp(7)), else 0."""
+    try:
+        return int.from_bytes(ioctl(plain, TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
 
 
 class _Received(io.RawIOBase):

@@ -12,7 +12,7 @@ import pytest
 from pyVmomi import vim
 
 from engine.cancel import Cancel
-from engine.errors import Cancelled, EndpointUnreachable, LoginRefused, SlipwayError
+from engine.errors import Cancelled, Conflict, EndpointUnreachable, LoginRefused, SlipwayError
 from engine.simulator.launcher import Simulator
 from engine.vsphere import tasks, vms
 from engine.vsphere.clone import CloneRequest, start_clone
@@ -63,6 +63,16 @@ def test_a_login_that_does_not_arrive_is_shared_but_not_final(ground: Ground) ->
         vms.vcenter_time(ground.session)
     vms.vcenter_time(ground.session)
     assert ground.session.logins == 3
+
+
+def test_another_vcenter_at_the_same_address_is_not_worked_on(ground: Ground) -> None:
+    """Its MoRefs mean other objects (DESIGN.md rule 6)."""
+    before = ground.calls("Login")
+    ground.session.content.about.instanceUuid = "what it was before"
+    ground.vcenter.admin.expire_sessions()
+    with pytest.raises(Conflict, match="another vCenter"):
+        ground.vms()
+    assert ground.calls("Login") == before
 
 
 def test_everything_survives_the_end_of_a_session(ground: Ground) -> None:

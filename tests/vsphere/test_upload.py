@@ -4,8 +4,10 @@ import datetime as dt
 import hashlib
 import http.server
 import io
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -35,6 +37,7 @@ class Host:
     pem: str
     refuse: int = 0
     stall: bool = False
+    slow: bool = False
     received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     reached: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -67,6 +70,8 @@ def host(tmp_path: Path) -> Iterator[Host]:
     )
     (tmp_path / "host.pem").write_bytes(private + pem)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    # What the client's kernel sent waits there and not here.
+    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "host.pem")
@@ -101,7 +106,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if host.stall:
             host.go_on.wait(60)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        size = int(self.headers["Content-Length"])
+        body = b"".join(self.slowly(size)) if host.slow else self.rfile.read(size)
         host.received.append((self.command, dict(self.headers), body))
         answer = b"thanks"
         self.send_response(201)
@@ -109,6 +115,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer)
+
+    def slowly(self, size: int) -> Iterator[bytes]:
+        """Some 2 MiB/s, a little at a time."""
+        while size:
+            time.sleep(0.03)
+            block = self.rfile.read(min(size, 1 << 16))
+            size -= len(block)
+            yield block
 
     do_PUT = do_POST  # noqa: N815 - the names that BaseHTTPRequestHandler calls
 
@@ -171,6 +185,23 @@ def test_a_stalled_upload_is_broken_off_at_once(host: Host) -> None:
     thread.join(60)
     assert not thread.is_alive()
     assert "broken off" in str(failures[0])
+
+
+def test_a_slow_host_is_not_a_stalled_one(host: Host) -> None:
+    """What the kernel has buffered takes longer than a stall may last; it gets less all the time."""
+    host.slow = True
+    data = DATA * 2
+    destination = Destination(host.url, Trust(pin=host.pin), create=False)
+    digest = Upload("disk1.vmdk", destination, len(data), 0.5).send(io.BytesIO(data), lambda count: None, "sha1")
+    assert digest == hashlib.sha1(host.received[0][2], usedforsecurity=False).hexdigest()
+
+
+def test_a_host_that_takes_nothing_is_given_up(host: Host) -> None:
+    host.stall = True
+    destination = Destination(host.url, Trust(pin=host.pin), create=False)
+    with pytest.raises(UploadFailed, match="no answer within the deadline") as failed:
+        Upload("disk1.vmdk", destination, 1 << 30, 0.5).send(Endless(), lambda count: None, "")
+    assert failed.value.passes
 
 
 def test_nobody_listens() -> None:
