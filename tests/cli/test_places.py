@@ -1,14 +1,19 @@
 """`slipway paths`, `slipway doctor` and `slipway lock`."""
 
+import json
 import os
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from storage import claims, endpoints, paths, secrets
+from engine.jobs import presence
+from storage import claims, endpoints, jobs, paths, secrets, settings
 from storage.endpoints import NewEndpoint
+from storage.models import settings as rows
 from storage.store import open_store
 from tests.cli.conftest import Outcome
 
@@ -53,8 +58,8 @@ def checks(outcome: Outcome) -> dict[str, bool]:
 def test_a_healthy_machine(slipway: Slipway) -> None:
     found = slipway("doctor", "--json")
     assert found.code == 0
-    assert checks(found) == dict.fromkeys(["terminal", "store", "key", "clock", "space"], True)
-    assert [line.split()[0] for line in slipway("doctor").out.splitlines()] == ["ok"] * 5
+    assert checks(found) == dict.fromkeys(["terminal", "store", "key", "clock", "space", "worker", "logout"], True)
+    assert [line.split()[0] for line in slipway("doctor").out.splitlines()] == ["ok"] * 7
 
 
 def add_endpoint(name: str, port: int) -> int:
@@ -101,6 +106,33 @@ def test_a_store_that_cannot_be_opened_is_a_finding(slipway: Slipway, tmp_path: 
     shown = slipway("--store", str(tmp_path), "doctor")
     assert "WRONG" in shown.out
     assert "name a file in it" in shown.out
+
+
+def worker_check(slipway: Slipway) -> tuple[bool, str, str]:
+    [found] = [one for one in slipway("doctor", "--json").document["checks"] if one["name"] == "worker"]
+    return found["ok"], found["told"], found["fix"]
+
+
+def test_the_worker_is_told(slipway: Slipway) -> None:
+    endpoint_id = add_endpoint("vc01", 1)
+    with open_store() as store:
+        with presence.holding(store):
+            fine, told, _ = worker_check(slipway)
+            assert fine
+            assert told.startswith(f"pid {os.getpid()} of ")
+            long_ago = datetime.now(UTC) - timedelta(seconds=presence.SILENT + 1)
+            said = json.loads(settings.value(store, presence.ROW)) | {"beat": long_ago.isoformat()}
+            with store.begin() as tx:
+                tx.execute(update(rows).where(rows.c.name == presence.ROW).values(value=json.dumps(said)))
+            fine, told, fix = worker_check(slipway)
+            assert not fine
+            assert "no sign of life for 3" in told
+            assert f"kill -KILL {os.getpid()}" in fix
+        assert worker_check(slipway)[0]
+        jobs.create_stage(store, endpoint_id, "esxi-8.0u3g")
+        fine, told, fix = worker_check(slipway)
+        assert (fine, told) == (False, "none runs, and 1 job waits")
+        assert "slipway worker --until-idle" in fix
 
 
 @pytest.mark.parametrize(
