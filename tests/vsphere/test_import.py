@@ -4,17 +4,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 
 from engine.errors import BadPackage, Cancelled, NoSpace, SlipwayError, UploadFailed, VSphereFault
 from engine.ova.package import open_package
-from engine.vsphere.inventory import target_of
 from engine.vsphere.ovf_import import upload_bytes
-from engine.vsphere.session import connect
 from engine.vsphere.transient import passes
-from tests.vsphere.ground import MIB, PACE, Ground, address, endpoint, lost_answers, until
+from tests.vsphere.ground import MIB, PACE, Ground, lost_answers, until
 
 # What the host calls the larger disk of the machine vm1.
 FIRST = "vm1.vmdk"
@@ -41,6 +38,8 @@ def test_a_disk_that_broke_is_sent_again_and_the_other_is_not(ground: Ground, mo
     # What travelled: every file once, and the part before it broke once more.
     assert files(ground) + 5 * MIB <= ground.received < files(ground) + 12 * MIB
     assert ground.calls("ImportVApp") == 1
+    [lease] = ground.vcenter.admin.counters().leases
+    assert {file.complete for file in lease.files} == {1}
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -203,19 +202,20 @@ def test_a_complete_that_keeps_failing_leaves_nothing(ground: Ground, fault: str
     assert ground.calls("HttpNfcLeaseComplete") == (PACE.retry_attempts if fault == "ConcurrentAccess" else 1)
 
 
-def test_the_session_of_an_upload_is_never_idle(ground: Ground) -> None:
+def test_the_session_lives_while_an_upload_stalls(ground: Ground) -> None:
     """Every beat is a call on the session: vCenter sees it alive for as long as the upload takes."""
-    ground.vcenter.admin.settings(lease_timeout=1)
-    ground.vcenter.admin.nfc("slow", bytes_per_second=4 * MIB)
-    with connect(address(ground.vcenter), PACE) as session:
-        ground.session, ground.target = session, target_of(session, endpoint(ground.vcenter))
-        seen: list[float] = []
-        invoke = session._stub.InvokeMethod
+    ground.vcenter.admin.settings(lease_timeout=1, session_idle=1)
+    ground.vcenter.admin.nfc("stall", match=FIRST, after_bytes=MIB, times=1)
+    ground.pace(upload_stall_seconds=4)
+    assert ground.bring()
+    assert is_whole(ground)
+    assert ground.calls("Login") == 1
+    assert ground.session.logins == 1
 
-        def noting(*arguments: object) -> object:
-            seen.append(time.monotonic())
-            return invoke(*arguments)
 
-        session._stub.InvokeMethod = noting  # type: ignore[method-assign]
-        ground.bring()
-    assert max(later - earlier for earlier, later in pairwise(seen)) < 2
+def test_an_idle_session_ends_and_is_renewed(ground: Ground) -> None:
+    """What the test before relies on."""
+    ground.vcenter.admin.settings(session_idle=0.2)
+    until(lambda: ground.vcenter.admin.counters().live_sessions == 0)
+    assert ground.vms() == {}
+    assert ground.calls("Login") == 2
