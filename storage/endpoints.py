@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from storage import audit
 from storage.claims import PREFIX
 from storage.errors import BadInput, Conflict, NotFound
-from storage.models import endpoints, settings
+from storage.jobs import ACTIVE
+from storage.models import endpoints, jobs, settings
 from storage.nearest import suggestion
 from storage.store import Store
 
@@ -115,11 +116,15 @@ def remove(store: Store, name: str) -> None:
         found = tx.execute(_named(name)).mappings().one_or_none()
         if found is None:
             raise _missing(tx, name)
-        of_endpoint = settings.c.name.startswith(f"{PREFIX}{found['id']}_", autoescape=True)
-        claim = tx.execute(select(settings.c.name).where(of_endpoint).limit(1)).scalar_one_or_none()
+        of_claims = settings.c.name.startswith(f"{PREFIX}{found['id']}_", autoescape=True)
+        claim = tx.execute(select(settings.c.name).where(of_claims).limit(1)).scalar_one_or_none()
         if claim is not None:
             fix = f"wait for its end, or see: slipway lock clear {claim}"
             raise Conflict("cannot remove endpoint", on=name, why=f"the claim {claim} stands", fix=fix)
+        of_endpoint = (jobs.c.endpoint_id == found["id"]) & jobs.c.state.in_(ACTIVE)
+        if tx.execute(select(jobs.c.id).where(of_endpoint).limit(1)).first() is not None:
+            fix = "wait for its end, or cancel it: slipway deployment list"
+            raise Conflict("cannot remove endpoint", on=name, why="a job is queued or under way there", fix=fix)
         tx.execute(delete(endpoints).where(endpoints.c.name == name))
         audit.write(store, tx, "remove", f"endpoint {name}")
 

@@ -94,13 +94,14 @@ def _create(
     else:
         alike = (jobs.c.kind != Kind.STAGE) & (jobs.c.deployment_id == deployment_id)
     active = select(jobs.c.id).where(jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE))
-    new: dict[str, Any] = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id, "component_uid": component_uid}
+    new: dict[str, Any] = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id}
+    new |= {"component_uid": component_uid, "priority": priority, "state": State.QUEUED}
     with store.begin() as tx:
         notify(tx)
         store.alone(tx, "jobs")
         number = tx.execute(active).scalars().first()
         if number is None:
-            new |= {"priority": priority, "state": State.QUEUED, "cancel": False, "error": "", "falls_back": False}
+            new |= {"cancel": False, "error": "", "falls_back": False}
             made = tx.execute(insert(jobs).values(**new, created=store.now(tx)).returning(jobs.c.id))
             number = made.scalar_one()
         elif kind is Kind.STAGE and deployment_id is None:
@@ -147,6 +148,16 @@ def begin(store: Store, job_id: int) -> bool:
         notify(tx)
         begun = change(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(ACTIVE)).values(state=State.RUNNING)
         return tx.execute(begun).rowcount == 1
+
+
+def drop(store: Store, job_id: int) -> bool:
+    """Cancel a job that is still queued; False when it has begun or ended."""
+    with store.begin() as tx:
+        over = {"state": State.CANCELLED, "ended": store.now(tx)}
+        queued = (jobs.c.id == job_id) & (jobs.c.state == State.QUEUED)
+        dropped = tx.execute(change(jobs).where(queued).values(**over)).rowcount == 1
+        notify(tx)
+    return dropped
 
 
 def note(store: Store, job_id: int, error: str, falls_back: bool) -> None:

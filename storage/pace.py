@@ -20,7 +20,7 @@ class Pace:
     stagings_per_endpoint: int = 2
     stagings_at_once: int = 4
     vms_per_endpoint: int = 8
-    retry_attempts: int = 5
+    retry_attempts: int = 8
     retry_seconds: float = 2
     call_deadline_seconds: float = 60
     task_silence_seconds: float = 60

@@ -4,6 +4,7 @@ store and vCenter when a job goes on in another process.
 
 import threading
 from contextlib import ExitStack
+from dataclasses import replace
 
 from engine.cancel import Cancel
 from engine.deploy.plan import Plan, PlannedItem, make_plan
@@ -81,10 +82,10 @@ class Work:
         component = components.get(self.store, self.job.component_uid or "")
         package = stageable_package(component)
         if self.site.target.network is not None or self.job.deployment_id is None:
-            return parked(self.site, component, package)
+            return replace(parked(self.site, component, package), deployment=self.job.deployment_id)
         portgroup = ordered_of(self.store, self.deployment).profile.network.portgroup
         network = find_network(self.site.session, self.site.target.datacenter, portgroup or "")
-        return Staging(component, package, network, import_options(component))
+        return Staging(component, package, network, import_options(component), self.job.deployment_id)
 
     def hold(self, claim: Claim) -> None:
         """Keep the claim until the job ends."""
@@ -101,7 +102,7 @@ class Work:
             if self._claim is None:
                 uid = self.job.component_uid or ""
                 purpose = f"stage {uid} on {self.site.endpoint.name}"
-                claim = claims.take(self.store, claim_endpoint(self.site), uid, purpose)
+                claim = claims.take(self.store, claim_endpoint(self.site), uid, purpose, self.job.deployment_id)
                 if claim is None:
                     raise ClaimLost("the claim was lost:", on=uid, why="somebody else took it", fix="try again")
                 self.hold(claim)

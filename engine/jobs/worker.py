@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from engine.cancel import Cancel
-from engine.errors import Cancelled, NotFound, SlipwayError
+from engine.errors import Cancelled, NotFound, SlipwayError, Unreachable
 from engine.jobs import deployment, presence, runner, staging, vm
 from engine.jobs.now import Now
 from engine.jobs.sites import Sites
@@ -70,18 +70,23 @@ def _run(crew: "Crew", still_held: Callable[[], bool], until_idle: bool) -> None
         while not crew.halted.is_set():
             changed = watch.wait(TICK)
             now = time.monotonic()
-            if changed or now - looked > LOOK:
-                looked = now
-                busy = now if crew.look() else busy
-            if now - flushed > TICK:
-                flushed = now
-                crew.flush()
-            if now - inspected > INSPECTION:
-                inspected = now
-                if not still_held():
-                    log.error("the lock on the store is lost: another worker may run")
-                    crew.halt()
-                crew.inspect()
+            try:
+                if changed or now - looked > LOOK:
+                    looked = now
+                    busy = now if crew.look() else busy
+                if now - flushed > TICK:
+                    flushed = now
+                    crew.flush()
+                if now - inspected > INSPECTION:
+                    inspected = now
+                    if not still_held():
+                        log.error("the lock on the store is lost: another worker may run")
+                        crew.halt()
+                    crew.inspect()
+            except Unreachable as error:
+                busy = now
+                log.warning("%s", error)
+                crew.halted.wait(LOOK)
             if until_idle and now - busy > IDLE:
                 return
 
@@ -116,39 +121,55 @@ class Crew:
 
     def step(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None, /) -> Now:
         """Take one step, again after a failure that passes by itself. A worker that stops never returns from it: the
-        step is then taken again by the next worker.
+        step is then taken again by the next worker. While the store does not answer nothing could be recorded: that is
+        waited out.
         """
         with self._counted():
-            return self._attempts(kind, name, now, job_id, item_id)
+            attempt = 0
+            while True:
+                self._park_if_halted()
+                attempt += 1
+                try:
+                    after = self._attempt(attempt, kind, name, now, job_id, item_id)
+                except Unreachable as error:
+                    log.warning("job %d: %s: %s", job_id, name, error)
+                    self.halted.wait(self.pace.retry_seconds)
+                    continue
+                except Exception:
+                    log.exception("job %d: %s ended unexpectedly", job_id, name)
+                    raise
+                self._park_if_halted()
+                if after is not None:
+                    if not after["next"] and item_id is None:
+                        self._forget(job_id)
+                    return after
 
-    def _attempts(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None) -> Now:
+    def _attempt(self, attempt: int, kind: str, name: str, now: Now, job_id: int, item_id: int | None) -> Now | None:
+        """Where the workflow stands then, None when the step is worth another attempt. Raises Unreachable for the store
+        only.
+        """
         module: Any = {"deployment": deployment, "vm": vm, "staging": staging}[kind]
-        attempt = 0
         work = self._work(job_id)
         ids = [_item(self.store, item_id)] if item_id is not None else []
-        while True:
+        after: Now
+        try:
+            with self._slot(work, kind, name):
+                after = module.STEPS[name](work, *ids, now)
+        except SlipwayError as error:
+            # In this order: a worker that stops asks `cancel` too, but says first that it stops.
+            stopped = isinstance(error, Cancelled) or work.cancel.asked
             self._park_if_halted()
-            attempt += 1
-            try:
-                with self._slot(work, kind, name):
-                    done: Now = module.STEPS[name](work, *ids, now)
-            except SlipwayError as error:
-                self._park_if_halted()
-                log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
-                if name == "end":
-                    raise
-                if (isinstance(error, Cancelled) or work.cancel.asked) and name != "take back":
-                    stopped: Now = module.cancelled(work, *ids, error)
-                    return stopped
-                if attempt < self.pace.retry_attempts and passes(error):
-                    self._wait(work, ids, attempt, error)
-                    continue
-                after: Now = module.failed(work, *ids, error)
-                return after
-            self._park_if_halted()
-            if not done["next"] and item_id is None:
-                self._forget(job_id)
-            return done
+            log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
+            if name == "end" or type(error) is Unreachable:
+                raise
+            if stopped and name != "take back":
+                after = module.cancelled(work, *ids, error)
+            elif attempt < self.pace.retry_attempts and passes(error):
+                self._wait(work, ids, attempt, error)
+                return None
+            else:
+                after = module.failed(work, *ids, error)
+        return after
 
     def _wait(self, work: Work, ids: list[deployments.Item], attempt: int, error: SlipwayError) -> None:
         seconds = min(LONGEST_WAIT, self.pace.retry_seconds * 2 ** (attempt - 1))
@@ -216,8 +237,7 @@ class Crew:
             work = self._works.get(job.id)
         if work is not None:
             work.cancel.ask()
-        elif job.state is State.QUEUED:
-            jobs.end(self.store, job.id, State.CANCELLED)
+        elif jobs.drop(self.store, job.id):
             if job.id in self._submitted:
                 runner.dequeue(job)
             self._submitted.add(job.id)

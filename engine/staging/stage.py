@@ -45,12 +45,16 @@ CLAIM_LOOK = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """What to stage: the component, its package, and the network that the template's adapters are parked on."""
+    """What to stage: the component, its package, and the network that the template's adapters are parked on.
+
+    `deployment` is the one that began it, if any.
+    """
 
     component: Component
     package: Package
     network: NetworkRef
     options: dict[str, str] = field(default_factory=dict)
+    deployment: int | None = None
 
 
 def stageable_package(component: Component) -> Package:
@@ -144,7 +148,7 @@ def elect(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
             cancel.pause(OTHERS_POLL)
             continue
         endpoint = templates.claim_endpoint(site)
-        claim = claims.take(site.store, endpoint, uid, f"stage {uid} on {site.endpoint.name}")
+        claim = claims.take(site.store, endpoint, uid, f"stage {uid} on {site.endpoint.name}", staging.deployment)
         if claim is not None:
             return _elected(site, staging, claim)
         watcher.began(uid, "waiting", claims.waiting_for(site.store, endpoint, uid))
@@ -180,10 +184,14 @@ def _elected(site: Site, staging: Staging, claim: Claim) -> Template | Claim:
 
 
 def upload(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
-    """The VM to be made a template, every byte in it: left whole by an earlier staging, or imported under a temporary
-    name with the claim's token. What else is left of ours is removed; when this raises, nothing new stays.
+    """The VM to be made a template, every byte in it: committed already, left whole by an earlier staging, or imported
+    under a temporary name with the claim's token. What else is left of ours is removed; when this raises, nothing new
+    stays.
     """
     uid = staging.component.uid
+    template = templates.look(site, uid, staging.component, staging.package)
+    if template.usable and template.ref is not None:
+        return vms.look(site.session, template.ref)
     watcher.began(uid, "preparing", templates.path_of(site, uid))
     try:
         with _staging_step("prepare the folder for", uid):
@@ -286,7 +294,7 @@ def _give_identity(site: Site, uid: str, vm: Vm, claim: Claim, cancel: Cancel) -
     """Write the identity by compare-and-swap: who saw the VM before that, half-made, cannot remove it any more."""
     for again in (True, True, False):
         machine = vms.details(site.session, vm.ref)
-        made = leftovers.ours(site, uid, machine.vm)
+        made = leftovers.ours(uid, site.store.id, machine.vm)
         whole = replace(made, shape=templates.shape_of(machine), token=claim.token)
         notes = identity.notes_with(machine.vm.notes, whole)
         claims.check(site.store, claim)

@@ -23,7 +23,7 @@ SETTINGS = (
         "8",
         "VMs made at the same time on one endpoint; vCenter itself clones 8 per host",
     ),
-    ("retry_attempts", "5", "Attempts at a step that fails for a reason that passes"),
+    ("retry_attempts", "8", "Attempts at a step that fails for a reason that passes"),
     ("retry_seconds", "2", "Wait before the second attempt; it doubles from there, up to a minute"),
     ("call_deadline_seconds", "60", "How long vCenter may take to answer one call"),
     ("task_silence_seconds", "60", "How long vCenter may be away while a task of it is waited for"),
