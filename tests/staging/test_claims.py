@@ -225,6 +225,7 @@ def test_a_held_claim_beats(store: Store) -> None:
 
 def test_a_time_to_live_shorter_than_the_beat_is_kept_up_with(store: Store) -> None:
     settings.update(store, "claim_ttl_seconds", "0.3")
+    settings.update(store, "claim_beat_seconds", "86400")
     claim = claims.take(store, 1, "esxi-8.0u3g", "stage it")
     assert claim is not None
     with claims.held(store, claim):
@@ -281,6 +282,16 @@ def test_a_lost_claim_is_neither_beaten_nor_released(store: Store, caplog: pytes
             claims.check(store, claim)
         until(lambda: "the claim was lost" in caplog.text)
     assert claims.find(store, NAME).value == "1"
+
+
+def test_the_token_alone_does_not_make_a_claim_ours(store: Store) -> None:
+    """A store that was restored from its backup gives tokens out again."""
+    claim = claims.take(store, 1, "esxi-8.0u3g", "stage it")
+    assert claim is not None
+    value = claims.find(store, NAME).value
+    assert rows.swap(store, NAME, value, json.dumps({**json.loads(value), "pid": 1}))
+    with pytest.raises(Conflict, match="lost"):
+        claims.check(store, claim)
 
 
 def test_beats_never_keep_a_claim_from_being_released(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
