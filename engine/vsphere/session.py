@@ -85,17 +85,7 @@ class Session:
         self._logging_in = threading.Lock()
         self._failure: SlipwayError | None = None
         self._connections = Connections()
-        stub: Any = SoapStubAdapter(
-            host=address.host,
-            port=address.port,
-            version=API_VERSION,
-            sslContext=address.trust.context(),
-            httpConnectionTimeout=pace.call_deadline_seconds,
-            poolSize=16,
-            connectionPoolTimeout=IDLE,
-        )
-        stub.scheme = self._connections.open
-        self._stub: SoapStubAdapter = stub
+        self._stub = self._new_stub()
 
     @property
     def instance_uuid(self) -> str:
@@ -173,24 +163,44 @@ class Session:
                     raise Conflict(f"cannot {what}", on=server, why=f"the endpoint is {now} now", fix="start again")
                 try:
                     if self.logins:
-                        self._begin_anew(server)
-                    self.content.sessionManager.Login(now.username, now.password, None)
+                        self._log_in_anew(now, server)
+                    else:
+                        self.content.sessionManager.Login(now.username, now.password, None)
                 except FAILURES as error:
                     raise translated(error, what, server, server) from None
         except SlipwayError as error:
             return error
         return None
 
-    def _begin_anew(self, server: str) -> None:
-        """A connection as `connect` makes it: a session that is alive after all refuses a second login as InvalidLogin.
+    def _log_in_anew(self, now: Address, server: str) -> None:
+        """On a stub of its own: a session that is alive after all refuses a second login as InvalidLogin, and the other
+        threads' calls must not touch the cookie meanwhile.
 
         Raises Conflict when another vCenter answers by now: every MoRef that we hold is void (DESIGN.md rule 6).
         """
-        self._stub.DropConnections()
-        self._stub.cookie = ""
-        content = self.managed(vim.ServiceInstance, "ServiceInstance").RetrieveContent()
-        if content.about.instanceUuid != self.instance_uuid:
-            raise Conflict("cannot go on at", on=server, why="it is another vCenter than before", fix="start again")
+        stub = self._new_stub()
+        try:
+            content: Any = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
+            if content.about.instanceUuid != self.instance_uuid:
+                raise Conflict("cannot go on at", on=server, why="it is another vCenter than before", fix="start again")
+            content.sessionManager.Login(now.username, now.password, None)
+            self._stub.cookie = stub.cookie
+        finally:
+            stub.DropConnections()
+
+    def _new_stub(self) -> SoapStubAdapter:
+        stub: Any = SoapStubAdapter(
+            host=self.address.host,
+            port=self.address.port,
+            version=API_VERSION,
+            sslContext=self.address.trust.context(),
+            httpConnectionTimeout=self.pace.call_deadline_seconds,
+            poolSize=16,
+            connectionPoolTimeout=IDLE,
+        )
+        stub.scheme = self._connections.open
+        made: SoapStubAdapter = stub
+        return made
 
 
 def connect(address: Address, pace: Pace = STANDARD, turn: Turn | None = None) -> Session:

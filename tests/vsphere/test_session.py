@@ -19,7 +19,7 @@ from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.properties import below, read
 from engine.vsphere.session import Session, _one_refusal, connect
 from engine.vsphere.transient import passes
-from tests.vsphere.ground import PACE, Ground, address, lost_answers, until
+from tests.vsphere.ground import PACE, Ground, address, until
 
 
 def test_threads_whose_session_ended_make_one_login(ground: Ground) -> None:
@@ -59,7 +59,8 @@ def test_threads_whose_login_is_refused_make_one_attempt(ground: Ground) -> None
 
 def test_a_login_that_does_not_arrive_is_shared_but_not_final(ground: Ground) -> None:
     ground.vcenter.admin.expire_sessions()
-    with lost_answers(ground.session, "Login", before=True), pytest.raises(EndpointUnreachable):
+    ground.vcenter.admin.fault("Login", mode="drop", times=1)
+    with pytest.raises(EndpointUnreachable):
         vms.vcenter_time(ground.session)
     vms.vcenter_time(ground.session)
     assert ground.session.logins == 3
