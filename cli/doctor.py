@@ -91,7 +91,7 @@ def check_store(store: "Store") -> Finding:
         if tx.dialect.name == "sqlite":
             said = tx.execute(text("PRAGMA quick_check(1)")).scalar_one()
             if said != "ok":
-                return Finding("store", False, f"{store.location} is damaged: {said}", "restore a backup")
+                return Finding("store", False, f"{store.location} is damaged: {said}", "slipway store check")
     return Finding("store", True, f"{store.location} (id {store.id})")
 
 

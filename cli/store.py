@@ -84,7 +84,7 @@ def backup(
 
 @app.command(
     epilog=examples(
-        "slipway store restore slipway.db.backup-20261121T093000Z",
+        "slipway store restore slipway.db.backup-20261121T093000.123Z",
         "slipway --store /srv/lab/slipway.db store restore /srv/backup/slipway.db --yes",
     )
 )

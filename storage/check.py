@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, select, text
 
-from storage.errors import SlipwayError
+from storage.errors import BadInput, SlipwayError
 from storage.models import deployments, endpoints, metadata, settings
 from storage.secrets import PREFIX
 from storage.store import Store
@@ -24,21 +24,27 @@ class Problem:
 
 def problems(store: Store) -> list[Problem]:
     """Everything that is wrong with the store. Raises as `Store.read` when it cannot be read at all."""
+    sqlite = store.engine.dialect.name == "sqlite"
+    if sqlite and (damage := _damage(store)):
+        return damage
     with store.read() as tx:
-        found = list(_damage(tx)) if tx.dialect.name == "sqlite" else []
-        # What is damaged, or lacks a table, cannot be asked for more.
-        found = found or list(_schema(tx))
+        found = list(_lacks(tx))
         if found:
             return found
-        found = list(_looseness(tx)) if tx.dialect.name == "sqlite" else []
+        found = list(_looseness(tx)) if sqlite else []
         secrets = list(_encrypted(tx))
     return found + list(_key(store, secrets))
 
 
-def _damage(tx: Connection) -> Iterator[Problem]:
-    for told in tx.execute(text("PRAGMA integrity_check")).scalars():
-        if told != "ok":
-            yield Problem("file", " ".join(told.split()), _RESTORE)
+def _damage(store: Store) -> list[Problem]:
+    found: list[Problem] = []
+    try:
+        with store.read() as tx:
+            said = tx.execute(text("PRAGMA integrity_check")).scalars()
+            found.extend(Problem("file", " ".join(told.split()), _RESTORE) for told in said if told != "ok")
+    except BadInput as error:  # there is damage that ends the check itself
+        found.append(Problem("file", error.why, error.fix))
+    return found
 
 
 def _looseness(tx: Connection) -> Iterator[Problem]:
@@ -50,7 +56,7 @@ def _looseness(tx: Connection) -> Iterator[Problem]:
         yield Problem("journal", f"its journal mode is {mode}, not wal: readers and writers wait for each other", fix)
 
 
-def _schema(tx: Connection) -> Iterator[Problem]:
+def _lacks(tx: Connection) -> Iterator[Problem]:
     """The version is right when the store is open; this looks whether its tables are."""
     there = set(inspect(tx).get_table_names())
     for table in metadata.sorted_tables:

@@ -154,7 +154,10 @@ def explain_sqlite(error: BaseException | None, path: str) -> SlipwayError:
         return Unreachable("cannot use the store", on=path, why=why, fix="see who holds it: fuser -v on the file")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return BadInput(
-            "cannot use the store", on=path, why=told, fix="slipway store restore a backup, or move the file away"
+            "cannot use the store",
+            on=path,
+            why=told,
+            fix="slipway store restore FILE, with a backup, or move the file away",
         )
     # SHMSIZE: the -shm file could not be made longer.
     if name in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):

@@ -5,10 +5,12 @@ import os
 import pwd
 import resource
 import shutil
+import sqlite3
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +24,7 @@ from storage.errors import SlipwayError
 from storage.store import Store, open_store
 
 NOBODY = 65534
+ROOT = Path(__file__).parents[2]
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="two users need root")
 
@@ -206,3 +209,36 @@ def make_old(where: str | Path) -> None:
         patch.setattr(stores, "SCHEMA", "0001")
         patch.setattr(migrations, "SCHEMA", "0001")
         open_store(where).close()
+
+
+def spoil_header(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"no database, no ")
+
+
+def spoil_page(path: Path, table: str) -> None:
+    """Overwrite the first page of a table."""
+    with closing(sqlite3.connect(path)) as connection:
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+@contextmanager
+def elsewhere(script: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `script` in another process up to its first line of output; it ends with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        try:
+            yield process
+        finally:
+            process.kill()

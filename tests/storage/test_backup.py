@@ -1,11 +1,8 @@
 """Backups: whole whoever writes meanwhile, read with suspicion, and put in the store's place with nothing lost."""
 
 import fcntl
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,9 +12,16 @@ import pytest
 from storage import audit, backup, database, secrets, settings
 from storage.errors import BadInput, Conflict, NotFound, Refused, SlipwayError, Unreachable
 from storage.store import Store, next_token, open_store
-from tests.storage.conftest import Postgres, SmallDisk, make_old, needs_root, unprivileged
-
-ROOT = Path(__file__).parents[2]
+from tests.storage.conftest import (
+    Postgres,
+    SmallDisk,
+    elsewhere,
+    make_old,
+    needs_root,
+    spoil_header,
+    spoil_page,
+    unprivileged,
+)
 
 
 @pytest.fixture
@@ -42,30 +46,6 @@ def actions(path: Path) -> list[str]:
 def note(path: Path, action: str) -> None:
     with open_store(path) as store:
         audit.record(store, action, "x")
-
-
-def spoil_header(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(b"no database, no ")
-
-
-@contextmanager
-def elsewhere(script: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `script` in another process up to its first line of output; it ends with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 CONSOLE = """
@@ -109,7 +89,7 @@ with open_store(sys.argv[1]) as store:
 def test_a_backup_is_a_private_file_beside_the_store(path: Path) -> None:
     made = back_up(path)
     assert made.parent == path.parent
-    assert re.fullmatch(r"slipway\.db\.backup-\d{8}T\d{6}Z", made.name)
+    assert re.fullmatch(r"slipway\.db\.backup-\d{8}T\d{6}\.\d{3}Z", made.name)
     assert made.stat().st_mode & 0o777 == 0o600
     assert {file.name for file in path.parent.iterdir()} == {"slipway.db", "slipway.db.key", made.name}
     with open_store(path) as store:
@@ -228,15 +208,6 @@ def _in_use(made: Path) -> None:
     Path(f"{made}-wal").write_bytes(b"commits")
 
 
-def spoil_page(path: Path, table: str) -> None:
-    """Overwrite the first page of a table."""
-    with closing(sqlite3.connect(path)) as connection:
-        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
-    with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xa5" * 4096)
-
-
 @pytest.mark.parametrize(
     ("happen", "kind", "told"),
     [
@@ -284,7 +255,7 @@ def test_restore_brings_the_backup_back_and_keeps_the_present(path: Path) -> Non
     note(path, "new")
     kept = backup.restore(found, path)
     assert kept is not None
-    assert re.fullmatch(r"slipway\.db\.before-restore-\d{8}T\d{6}Z", kept.name)
+    assert re.fullmatch(r"slipway\.db\.before-restore-\d{8}T\d{6}\.\d{3}Z", kept.name)
     assert actions(path) == ["restore", "old", "create"]
     assert backup.read(kept).store_id == found.store_id
     with closing(sqlite3.connect(kept)) as connection:

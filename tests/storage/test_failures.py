@@ -4,6 +4,7 @@ import multiprocessing
 import re
 import signal
 import sqlite3
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy import text
 from storage import audit, database, settings
 from storage.errors import BadInput, Refused, SlipwayError, Unreachable
 from storage.store import Store, open_store, translated
-from tests.storage.conftest import Postgres, unprivileged
+from tests.storage.conftest import Postgres, SmallDisk, elsewhere, spoil_header, spoil_page, unprivileged
 
 
 def turn_on(where: Path) -> None:
@@ -237,3 +238,118 @@ def test_a_cut_connection_is_made_again(postgres: Postgres) -> None:
 def test_a_value_that_postgresql_cannot_hold(postgres: Postgres) -> None:
     with open_store(postgres.new_database()) as store, pytest.raises(BadInput, match="NUL"):
         settings.create(store, "lab_text", "a\0b", "d")
+
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    connection.execute(statement)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [["BEGIN IMMEDIATE"], ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE"]],
+    ids=["against writers", "against everybody"],
+)
+def test_a_store_that_another_process_keeps_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: list[str]
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    path = tmp_path / "slipway.db"
+    open_store(path).close()
+    with (
+        elsewhere(HOLD, path, *statements),
+        pytest.raises(Unreachable, match="another process kept") as caught,
+    ):
+        turn_on(path)
+    assert str(path) in str(caught.value)
+    assert "fuser" in caught.value.fix
+    with open_store(path) as store:
+        assert settings.value(store, settings.FLAG) == "false"
+
+
+def test_a_damaged_header(tmp_path: Path) -> None:
+    path = tmp_path / "slipway.db"
+    open_store(path).close()
+    spoil_header(path)
+    damaged = path.read_bytes()
+    with pytest.raises(BadInput, match="not a database") as caught:
+        open_store(path)
+    assert str(path) in str(caught.value)
+    assert "slipway store restore" in caught.value.fix
+    assert path.read_bytes() == damaged
+
+
+def test_a_damaged_page_in_the_middle(tmp_path: Path) -> None:
+    """What is on other pages is still read and written."""
+    path = tmp_path / "slipway.db"
+    with open_store(path) as store:
+        audit.record(store, "a", "b")
+    spoil_page(path, "audit")
+    with open_store(path) as store:
+        for act in (lambda: audit.listing(store), lambda: audit.record(store, "c", "d")):
+            with pytest.raises(BadInput, match="malformed") as caught:
+                act()
+            assert str(path) in str(caught.value)
+            assert "slipway store restore" in caught.value.fix
+        with pytest.raises(BadInput, match="malformed"):
+            settings.update(store, settings.FLAG, "true")
+        assert settings.value(store, settings.FLAG) == "false"
+
+
+def test_a_disk_that_becomes_full(small_disk: SmallDisk) -> None:
+    """On a disk of our own, or under a limit: see `SmallDisk`."""
+    path = small_disk.folder / "slipway.db"
+    with open_store(path) as store:
+        audit.record(store, "before", "x")
+        with small_disk.full():
+            with pytest.raises(Unreachable, match=small_disk.told) as caught:
+                audit.record(store, "while", "x", "x" * 3_000_000)
+            assert str(path) in str(caught.value)
+            assert [entry.action for entry in audit.listing(store)] == ["before"]
+        audit.record(store, "after", "x")
+        assert [entry.action for entry in audit.listing(store)] == ["after", "before"]
+    assert integrity(path) == "ok"
+
+
+def test_a_transaction_that_runs_out_of_disk_changes_nothing(small_disk: SmallDisk) -> None:
+    path = small_disk.folder / "slipway.db"
+
+    def write_more_and_more(store: Store) -> None:
+        with store.begin() as tx:
+            for _ in range(100):
+                audit.write(store, tx, "while", "x", "x" * 100_000)
+
+    with open_store(path) as store:
+        audit.record(store, "before", "x")
+        with pytest.raises(Unreachable, match=small_disk.told), small_disk.full():
+            write_more_and_more(store)
+        assert [entry.action for entry in audit.listing(store)] == ["before"]
+    assert integrity(path) == "ok"
+
+
+def test_a_store_on_a_full_disk_opens_again_when_there_is_room(small_disk: SmallDisk) -> None:
+    path = small_disk.folder / "slipway.db"
+    open_store(path).close()
+    with small_disk.full(), pytest.raises(Unreachable, match=small_disk.told) as caught:
+        turn_on(path)
+    assert str(path) in str(caught.value)
+    turn_on(path)
+
+
+def test_no_room_for_a_new_store(small_disk: SmallDisk) -> None:
+    path = small_disk.folder / "slipway.db"
+    with small_disk.full(), pytest.raises((Unreachable, Refused), match=small_disk.told) as caught:
+        open_store(path)
+    assert str(path) in str(caught.value)
+    assert list(small_disk.folder.iterdir()) == []
+    turn_on(path)
+
+
+def integrity(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
