@@ -17,6 +17,7 @@ from engine.cancel import Cancel
 from engine.demo.ground import Ground, Run, prepared, run_lab
 from engine.demo.labs import LABS
 from engine.progress import Nobody
+from storage import paths
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20
@@ -112,10 +113,13 @@ def test_one_lease_per_ova_and_none_in_the_second_run(twice: tuple[Path, Ground,
 
 def test_no_password_in_any_file(twice: tuple[Path, Ground, list[Run]]) -> None:
     folder, ground, _ = twice
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".ova"}
-    assert {"slipway.db", "slipway.db-wal", "slipway.log"} <= files.keys()
+    there = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".ova"]
+    files = {path.name: path.read_bytes() for path in there}
+    worker_log = paths.worker_log_file(ground.store.id).name
+    assert {"slipway.db", "slipway.db-wal", "slipway.db.jobs", "slipway.log", worker_log} <= files.keys()
     assert b"demo_lab_password" in files["slipway.db"] + files["slipway.db-wal"], "what is stored must be found"
     assert files["slipway.log"]
+    assert b"uploading" in files[worker_log]
     used = [ground.lab_password, *(simulator.password for simulator in ground.simulators.values())]
     assert len(used) == 2
     for password in used:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,30 +13,21 @@ import pytest
 from engine.cancel import Cancel
 from engine.catalog.components import import_components
 from engine.catalog.supply import set_file
+from engine.jobs import presence
 from engine.ova.samples import build_ova
 from engine.simulator.launcher import Simulator
+from engine.staging.holder import is_gone
 from storage import endpoints
 from storage.endpoints import NewEndpoint
-from storage.store import open_store
+from storage.store import Store, open_store
 
 ROOT = Path(__file__).parents[2]
 GIB = 1 << 30
 LIMIT_KIB = 150 << 10
 
-# The peak is the kernel's own count, read when the command has ended but its process has not.
-COMMAND = """\
-import sys
-from pathlib import Path
-from cli.main import main
-code = main()
-peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-print(peak.split()[1], file=sys.stderr)
-sys.exit(code)
-"""
-
 
 def peak_of_staging(folder: Path, size: int) -> int:
-    """The peak RSS in KiB of `slipway template stage` for a sparse OVA of two disks of `size` bytes together."""
+    """The peak RSS in KiB of the worker that stages a sparse OVA of two disks of `size` bytes together."""
     made = build_ova(folder / "big.ova", name="big", disks=[size // 2] * 2, sparse=True)
     document = {
         "component_name": "big",
@@ -76,7 +69,7 @@ def peak_of_staging(folder: Path, size: int) -> int:
             "--json",
         ]
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *arguments],
+            [sys.executable, "-m", "cli", *arguments],
             cwd=ROOT,
             env=os.environ,
             capture_output=True,
@@ -84,10 +77,22 @@ def peak_of_staging(folder: Path, size: int) -> int:
             check=False,
         )
         received = simulator.admin.counters().bytes_received
-    assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr
+        peak = end_worker(store)
     assert json.loads(done.stdout)["state"] == "staged"
     assert received == size
-    return int(done.stderr.splitlines()[-1])
+    return peak
+
+
+def end_worker(store: Store) -> int:
+    """Stop the worker, which waits for more work; the peak RSS in KiB that the kernel has counted for it."""
+    worker = presence.find(store)
+    assert worker is not None
+    status = Path(f"/proc/{worker.holder.pid}/status").read_text().splitlines()
+    os.kill(worker.holder.pid, signal.SIGTERM)
+    while not is_gone(worker.holder):
+        time.sleep(0.02)
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
 def test_1_gib(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import psutil
 from engine.cancel import Cancel
 from engine.catalog.components import import_components
 from engine.catalog.supply import set_file
+from engine.jobs import presence
 from engine.ova.descriptor import Property
 from engine.ova.samples import Sample, build_ova
 from engine.simulator import launcher
@@ -113,13 +114,20 @@ class Lab:
         return outcome.document
 
     def workers(self) -> list[psutil.Process]:
-        """The workers of this lab's store that run: one, or several while they contend for the lock."""
+        """Every process that works on this lab's store, is starting to or is about to end."""
         return [
             process
             for process in psutil.process_iter(["cmdline", "environ"])
             if "worker" in (process.info["cmdline"] or ())
             and (process.info["environ"] or {}).get("SLIPWAY_STORE") == self.env["SLIPWAY_STORE"]
         ]
+
+    def worker(self) -> psutil.Process:
+        """The worker that has this lab's store."""
+        with self.store() as store:
+            found = presence.find(store)
+        assert found is not None, "none runs"
+        return psutil.Process(found.holder.pid)
 
     def end_workers(self) -> None:
         """Stop the workers that the lab's commands have started; none may outlive its test."""
