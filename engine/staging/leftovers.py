@@ -55,19 +55,21 @@ def _leftover(vm: Vm) -> Leftover | None:
 
 
 def find(site: Site, uid: str, ref: VmRef) -> Vm:
-    """The VM that this store made to be the template of that uid, under its temporary name or, committed already, its
-    own. Raises Gone when it is that no more.
+    """The VM that this store made to be the template of that uid, or that has its name already, whoever made it.
+    Raises Gone when it is that no more.
     """
     vm = vms.look(site.session, ref)
-    ours(site, uid, vm)
+    if vm.name != uid:
+        ours(uid, site.store.id, vm)
     return vm
 
 
-def ours(site: Site, uid: str, vm: Vm) -> Identity:
-    """The identity of a VM that `find` would find. Raises Gone when it is that no more."""
+def ours(uid: str, store: str, vm: Vm) -> Identity:
+    """The identity of a VM that this store made to be the template of that uid, under a temporary name. Raises Gone
+    when it is that no more.
+    """
     made, left = identity.parse(vm.notes), _leftover(vm)
-    named = vm.name == uid or (left is not None and left.uid == uid and not left.retired)
-    if not named or made is None or (made.store, made.component) != (site.store.id, uid) or made.removing:
+    if made is None or left is None or left.retired or (left.uid, left.store) != (uid, store) or made.removing:
         raise Gone("cannot go on with", on=vm.name, why=f"it is not to be the template {uid} any more", fix="try again")
     return made
 
@@ -191,7 +193,7 @@ def remove(site: Site, vm: Vm, claim: Claim) -> bool:
         if tasks.still_running(site.session, vm.ref):
             log.warning("%s has a task running: left for later", vm.name)
             return False
-        _fence_off(site, now)
+        fence_off(site, now)
         claims.check(site.store, claim)
         vms.destroy(site.session, vm.ref, vm.name)
         audit.record(site.store, "leftover removed", f"{site.endpoint.name}/{vm.name}")
@@ -201,7 +203,7 @@ def remove(site: Site, vm: Vm, claim: Claim) -> bool:
     return True
 
 
-def _fence_off(site: Site, vm: Vm) -> None:
+def fence_off(site: Site, vm: Vm) -> None:
     """Say on a half-made one that it is about to go, by compare-and-swap. A claim may be lost between its check and the
     call to vCenter that follows (a stopped process does not know): whoever goes on with this VM under the next claim
     writes its identity first (stage.mark), and of the two writes only one succeeds.

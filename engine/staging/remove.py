@@ -4,7 +4,7 @@ rule 2).
 
 from engine.errors import Conflict, NotFound
 from engine.site import Site
-from engine.staging import claims, identity, templates
+from engine.staging import claims, identity, leftovers, templates
 from engine.staging.templates import State, Template, component_uid
 from engine.vsphere import tasks, vms
 from engine.vsphere.vms import Vm
@@ -45,6 +45,8 @@ def remove(site: Site, uid: str) -> Template:
         claims.check(site.store, claim)
         if (now := vms.look(site.session, template.ref)).name != uid or now.notes != machine.vm.notes:
             raise Conflict("cannot remove", on=template.path, why="it changed meanwhile", fix="look again")
+        leftovers.fence_off(site, now)
+        claims.check(site.store, claim)
         vms.destroy(site.session, template.ref, uid)
     audit.record(site.store, "template removed", f"{site.endpoint.name}/{uid}", template.state)
     return template

@@ -92,6 +92,22 @@ def test_a_half_made_leftover_is_removed_and_a_whole_one_finished(ground: Ground
     assert ground.names(party.site) == [party.uid]
 
 
+def test_who_lost_the_name_and_then_the_process_does_not_upload_again(ground: Ground, party: Party) -> None:
+    """The runner goes back to `upload` because its VM is gone; the winner's template is there."""
+    with claims.held(party.site.store, party.take()) as claim:
+        whole = party.mark(party.upload(claim), claim)
+        with ground.party(store="b") as other, claims.held(other.site.store, other.take()) as theirs:
+            winner = other.commit(other.mark(other.upload(theirs), theirs), theirs)
+        party.commit(whole, claim)
+        with pytest.raises(Gone):
+            party.find(whole.moid)
+        ground.vcenter.admin.reset_counters()
+        again = party.upload(claim)
+        template = party.commit(party.mark(party.find(again.moid), claim), claim)
+    assert (template.state, template.path) == (State.STAGED, winner.path)
+    assert writes(ground) == {}
+
+
 def test_a_vm_that_vanished_is_uploaded_again(ground: Ground, party: Party) -> None:
     with claims.held(party.site.store, party.take()) as claim:
         half = party.upload(claim)
