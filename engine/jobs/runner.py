@@ -133,7 +133,7 @@ def launch(store: Store, pace: Pace, crew: Crew) -> None:
 def _make_queue(name: str, per_endpoint: int, at_once: int, poll: float) -> None:
     DBOS.register_queue(
         name,
-        partition_concurrency=per_endpoint,
+        partition_concurrency=min(per_endpoint, at_once),
         global_concurrency=at_once,
         polling_interval_sec=poll,
         on_conflict="always_update",
