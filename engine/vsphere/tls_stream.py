@@ -113,16 +113,17 @@ class TlsStream:
         A slow line takes minutes for what the kernel has buffered, some MiB: as long as that gets less, nothing stalls.
         """
         moved = time.monotonic()
+        before = 0
         while True:
-            waiting = _unacknowledged(self._plain)
             try:
                 return act()
             except TimeoutError:
-                now = time.monotonic()
-                if _unacknowledged(self._plain) < waiting:
+                now, waiting = time.monotonic(), _unacknowledged(self._plain)
+                if waiting < before:
                     moved = now
                 elif now - moved >= self._timeout:
                     raise
+                before = waiting
 
 
 def _unacknowledged(plain: socket.socket) -> int:
