@@ -31,7 +31,7 @@ def test_every_named_line_exists() -> None:
     gone = []
     for file, name in named:
         text = (ROOT / file).read_text() if (ROOT / file).is_file() else None
-        defined = rf"^\s*(def|class) {re.escape(name)}\b|^{re.escape(name)}\b.*="
+        defined = rf"^\s*(def|class) {re.escape(name)}\b|^\s*{re.escape(name)}\b.*="
         if text is None or (name and not re.search(defined, text, re.MULTILINE)):
             gone.append(f"{file}:{name}")
     assert gone == []
