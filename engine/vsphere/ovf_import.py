@@ -80,17 +80,14 @@ def import_vm(
 
     `folder` is None for an import into a vApp, which refuses one. `progress` gets the bytes of each block sent, and a
     negative count for those of a file that broke and is sent again: the sum at the end is the bytes of all files.
-    Raises BadPackage (digest or descriptor), UploadFailed, Cancelled, and what Session.call raises.
+    Raises BadPackage (digest or descriptor), UploadFailed, Cancelled, and what Session.call raises. When the answer to
+    ImportVApp itself is lost (EndpointUnreachable), the VM may come nevertheless: whoever tries again looks for it.
     """
     spec = _import_spec(session, target, request, pool, host)
     plan: Any = spec.importSpec
     plan.configSpec.annotation = request.annotation
-    lease = open_lease(
-        session,
-        session.call("import", request.name, pool.ImportVApp, plan, folder, host),
-        request.name,
-        cancel,
-    )
+    begun = session.call("import", request.name, pool.ImportVApp, plan, folder, host)
+    lease = open_lease(session, begun, request.name, cancel)
     try:
         _upload_files(lease, list(spec.fileItem), request, session.pace, cancel, progress)
     except BaseException as error:

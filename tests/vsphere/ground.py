@@ -63,7 +63,9 @@ class Ground:
     def request(self, name: str = "vm1") -> ImportRequest:
         package = open_package(self.ova)
         network = find_network(self.session, self.target.datacenter, "VM Network")
-        return ImportRequest(name, package, "", {known.name: network for known in package.descriptor.networks})
+        return ImportRequest(
+            name, package, f"notes of {name}", {known.name: network for known in package.descriptor.networks}
+        )
 
     def bring(self, name: str = "vm1") -> Any:
         """Import the OVA."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.errors import BadPackage, Cancelled, NoSpace, SlipwayError, UploadFailed, VSphereFault
+from engine.errors import BadPackage, Cancelled, EndpointUnreachable, NoSpace, SlipwayError, UploadFailed, VSphereFault
 from engine.ova.package import open_package
 from engine.vsphere.ovf_import import upload_bytes
 from engine.vsphere.transient import passes
+from engine.vsphere.vms import destroy
 from tests.vsphere.ground import MIB, PACE, Ground, lost_answers, until
 
 # What the host calls the larger disk of the machine vm1.
@@ -169,6 +170,17 @@ def cancelled(ground: Ground, when: Callable[[], bool]) -> tuple[BaseException |
         ground.cancel.ask()
         failure = bringing.exception(60)
     return failure, time.monotonic() - started
+
+
+def test_an_import_whose_answer_was_lost(ground: Ground) -> None:
+    """Its VM comes some time later; who tries again finds it by name and identity, and removes it."""
+    ground.vcenter.admin.fault("ImportVApp", mode="drop", after=True, times=1)
+    with pytest.raises(EndpointUnreachable):
+        ground.bring()
+    until(lambda: "vm1" in ground.vms())
+    destroy(ground.session, ground.vms()["vm1"].ref, "vm1")
+    assert ground.bring()
+    assert ground.received == files(ground)
 
 
 def test_an_answer_to_complete_that_is_lost(ground: Ground) -> None:
