@@ -14,7 +14,7 @@ from storage.store import Store
 # Seconds between two looks: half of what a person takes for immediate.
 POLL = 0.25
 # And between two looks for a worker that may have died.
-PRESENCE = 1.0
+PRESENCE = 0.5
 
 
 def follow(store: Store, job: Job, watcher: Watcher, leave: Cancel) -> Job:

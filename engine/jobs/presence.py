@@ -46,6 +46,9 @@ INHERITED = (
 INHERITED_KINDS = ("LC_", "XDG_", "SLIPWAY_", "PYTHON", "COVERAGE_")
 _LOCK_CLASS = 0x511B
 
+# The workers that this process has started and that have not ended: a child that nobody waits for stays a zombie.
+_children: list["subprocess.Popen[bytes]"] = []
+
 StillHeld: TypeAlias = Callable[[], bool]
 """Whether this process is the store's worker still; a PostgreSQL lock goes with a connection that breaks."""
 
@@ -145,6 +148,7 @@ class Starter:
         environment = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         environment["SLIPWAY_STORE"] = self._store.address
         self._at = time.monotonic()
+        _children[:] = [child for child in _children if child.poll() is None]
         try:
             self._started = subprocess.Popen(
                 [sys.executable, "-m", "cli", "worker", "--until-idle"],
@@ -158,6 +162,7 @@ class Starter:
         except OSError as error:
             why = error.strerror or str(error)
             raise Refused("cannot start the worker", on=sys.executable, why=why, fix="run: slipway worker") from error
+        _children.append(self._started)
 
     def _is_starting(self) -> bool:
         if self._started is None or time.monotonic() - self._at > STARTING:

@@ -39,7 +39,7 @@ DEPLOYMENTS, STAGINGS = "deployments", "stagings"
 
 
 class Crew(Protocol):
-    """Who takes the steps: `engine.jobs.worker`."""
+    """Who takes the steps: `engine.jobs.crew`."""
 
     def step(self, kind: str, name: str, now: Now, job_id: int, item_id: int | None, /) -> Now:
         """Take one step of a workflow of this kind (`deployment`, `vm`, `staging`). Returns where it stands then."""
