@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from cli.output import examples, print_json, print_table, say, warn
 from cli.progress import INTERRUPTED, Progress, interruptible
 from cli.units import duration, size
 from engine.cancel import Cancel
+from engine.errors import Cancelled
 
 if TYPE_CHECKING:
     from engine.demo.ground import Ground, Run
@@ -37,7 +38,12 @@ def demo(
 
     cancel = Cancel()
     runs: list[Run] = []
-    with interruptible(cancel), TemporaryDirectory(prefix="slipway-demo-") as name, logging_to(Path(name)):
+    with (
+        suppress(Cancelled),
+        interruptible(cancel, ["stopping: everything is removed again"]),
+        TemporaryDirectory(prefix="slipway-demo-") as name,
+        logging_to(Path(name)),
+    ):
         warn("Starting two simulated vCenters, making three sample OVAs ...")
         with prepared(Path(name), LABS, cancel) as ground:
             _introduce(ground)
@@ -52,10 +58,12 @@ def demo(
     warn("")
     if as_json:
         print_json(_document(runs))
-    else:
+    elif runs:
         _show(runs)
+    if cancel.asked:
+        raise typer.Exit(INTERRUPTED)
     if any(run.result.state != "succeeded" for run in runs):
-        raise typer.Exit(INTERRUPTED if cancel.asked else 1)
+        raise typer.Exit(1)
 
 
 @contextmanager

@@ -72,6 +72,8 @@ def show(number: Id, as_json: Json = False) -> None:
         times = {name: summary[name] for name in ("created", "ended", "age_seconds")}
         print_json({**result.as_dict(), **times, "steps": taken})
         return
+    created = f"{summary['created'].astimezone():%Y-%m-%d %H:%M}"
+    say(f"deployment {number}: {result.name} on {result.endpoint}, created {created}; its last steps:")
     _print_steps(taken[-LAST_STEPS:])
     say("")
     show_result(result, False)
