@@ -18,6 +18,9 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// importing is the task of a lease. Faults ordered for it are the lease's own affair: they end the lease too.
+const importing = "ImportVAppLRO"
+
 // lease is an HttpNfcLease of an import. It belongs to its session. Without HttpNfcLeaseProgress it ends after its
 // timeout, and the half machine goes with it.
 type lease struct {
@@ -75,8 +78,11 @@ func (vc *vcenter) importVApp(ctx *simulator.Context, into mo.Entity, req *types
 	ctx.Session.Put(l)
 	vc.leases.Store(l.token, l)
 	o := order{folder: in, pool: into.Reference(), host: req.Host, config: spec.ConfigSpec}
-	vc.task(ctx, into, "ImportVAppLRO", func(ctx *simulator.Context, _ *task) (types.AnyType, types.BaseMethodFault) {
-		vm, fault := l.begin(ctx, o)
+	vc.task(ctx, into, importing, func(ctx *simulator.Context, t *task) (types.AnyType, types.BaseMethodFault) {
+		vm, fault := types.AnyType(nil), vc.faults.inTask(t, importing, []string{l.name, into.Entity().Name})
+		if fault == nil {
+			vm, fault = l.begin(ctx, o)
+		}
 		if fault != nil {
 			l.fail(ctx, fault)
 			return nil, fault

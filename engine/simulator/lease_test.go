@@ -379,3 +379,16 @@ func TestDatastoreFilesNeedASession(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestFaultInTheTaskEndsTheLease(t *testing.T) {
+	s := serve(t)
+	rule := faultRule{Method: importing, Object: "app", Fault: "NoDiskSpace", InTask: true, occasion: occasion{Times: 1}}
+	if err := s.vc.faults.add(&rule); err != nil {
+		t.Fatal(err)
+	}
+	spec := s.importSpec("app")
+	lease := must(s.pool.ImportVApp(ctx, spec.ImportSpec, s.folder, nil))
+	_, err := lease.Wait(ctx, spec.FileItem)
+	s.wants(err, &types.NoDiskSpace{})
+	_, _, _ = s.lease("app")
+}

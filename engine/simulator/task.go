@@ -39,7 +39,7 @@ var descriptions = map[string]string{
 	"CreateSnapshotEx_Task":    "VirtualMachine.createSnapshotEx",
 	"PowerOnVApp_Task":         "VirtualApp.powerOn",
 	"PowerOffVApp_Task":        "VirtualApp.powerOff",
-	"ImportVAppLRO":            "ResourcePool.ImportVAppLRO",
+	importing:                  "ResourcePool.ImportVAppLRO",
 	"HttpNfcLeasePullFromUrls": "HttpNfcLease.pullFromUrls",
 }
 
@@ -70,8 +70,10 @@ func (vc *vcenter) task(
 	vc.running.Store(t.Self, runningTask{method, name})
 	go func() {
 		result, fault := t.run(&own, func() (types.AnyType, types.BaseMethodFault) {
-			if fault := vc.faults.inTask(t, method, append(aliases, name)); fault != nil {
-				return nil, fault
+			if method != importing {
+				if fault := vc.faults.inTask(t, method, append(aliases, name)); fault != nil {
+					return nil, fault
+				}
 			}
 			return do(&own, t)
 		})
