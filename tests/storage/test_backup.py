@@ -141,8 +141,9 @@ def test_a_place_that_is_not_there(path: Path, tmp_path: Path) -> None:
 
 def test_no_room_for_a_backup(path: Path, small_disk: SmallDisk) -> None:
     made = small_disk.folder / "x.db"
-    with small_disk.full(), pytest.raises((Unreachable, Refused), match=small_disk.told) as caught:
-        back_up(path, made)
+    told = pytest.raises((Unreachable, Refused), match=small_disk.told)
+    with open_store(path) as store, small_disk.full(), told as caught:
+        backup.make(store, made)
     assert str(made) in str(caught.value)
     assert list(small_disk.folder.iterdir()) == []
     back_up(path, made)
