@@ -1,4 +1,4 @@
-"""The crew: everything under way in the worker's process. It takes the workflows' steps, and tries again what passes."""
+"""The crew: everything under way in the worker's process. It takes the steps, and tries again what passes."""
 
 import logging
 import threading
