@@ -177,34 +177,31 @@ class HangUp:
 
 
 def drawn(seed: int, number: int) -> HangUp:
-    draw = random.Random(f"{seed}/{number}")
-    return HangUp(f"lab{number:02}", draw.choice(list(How)), draw.random() < 0.5, draw.uniform(0, 0.8))
+    """Every way in turn, the moment by seed."""
+    moment = random.Random(f"{seed}/{number}").uniform(0, 0.8)
+    return HangUp(f"lab{number:02}", list(How)[number % len(How)], number % 2 == 0, moment)
 
 
-class Hanging:
-    """Sessions that upload side by side, lost one by one."""
+class Losing:
+    """Sessions that upload side by side, each to be lost at its moment. `seconds` is what the clients took to end."""
 
     def __init__(self, sessions: Mapping[HangUp, Session]) -> None:
-        self._sessions = dict(sessions)
-        self._clients: list[tuple[float, psutil.Process]] = []
+        self._there = dict(sessions)
+        self._leaving: list[tuple[float, psutil.Process]] = []
+        self.seconds: list[float] = []
 
-    def lose_all(self) -> list[float]:
-        """Lose each at its moment; how many seconds its client took to end."""
-        until(self._none_is_left)
-        return [self._ended(*one) for one in self._clients]
-
-    def _none_is_left(self) -> bool:
-        for one, session in list(self._sessions.items()):
+    def is_over(self) -> bool:
+        """Lose those whose moment has come; whether every client is gone."""
+        for one, session in list(self._there.items()):
             arrived = session.arrived()
             if arrived > one.moment:
                 assert arrived < 1, f"{one}: the upload was over"
-                self._clients.append((time.monotonic(), session.lose(one.how)))
-                del self._sessions[one]
-        return not self._sessions
-
-    def _ended(self, began: float, client: psutil.Process) -> float:
-        until(lambda: is_gone(client))
-        return time.monotonic() - began
+                self._leaving.append((time.monotonic(), session.lose(one.how)))
+                del self._there[one]
+        gone = [(began, client) for began, client in self._leaving if is_gone(client)]
+        self._leaving = [one for one in self._leaving if one not in gone]
+        self.seconds += [time.monotonic() - began for began, _ in gone]
+        return not self._there and not self._leaving
 
 
 @pytest.mark.long
@@ -224,7 +221,9 @@ def test_fifty_lost_ssh_sessions(simlab: Lab, simulator: Simulator, server: Sshd
             }
             for one, session in sessions.items():
                 session.deploy(one.by_hand)
-            seconds += Hanging(sessions).lose_all()
+            losing = Losing(sessions)
+            until(losing.is_over)
+            seconds += losing.seconds
         simulator.admin.clear_nfc()
         for session in sessions.values():
             session.check()
