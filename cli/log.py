@@ -29,6 +29,11 @@ def to_file() -> None:
     logging.raiseExceptions = False
 
 
+def to_file_again() -> None:
+    """The same for a process that is not the worker after all."""
+    logging.getLogger().handlers[:] = [_formatted(_PrivateFile(paths.log_file(), delay=True))]
+
+
 def of_worker(store_id: str) -> None:
     """Log to the worker's own file from now on, rotated, and to the terminal if there is one."""
     file = _PrivateFile(paths.worker_log_file(store_id), maxBytes=SIZE, backupCount=FILES - 1, delay=True)

@@ -181,7 +181,8 @@ def _signals_to(ask: Callable[[int], None]) -> Iterator[None]:
     try:
         yield
     except Cancelled as error:
-        error.exit_code = INTERRUPTED
+        if asked:  # by a signal; otherwise somebody else cancelled what this command waited for
+            error.exit_code = INTERRUPTED
         raise
     finally:
         for number, handler in before.items():

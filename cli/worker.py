@@ -37,6 +37,7 @@ def worker(
         except Conflict:
             if until_idle and presence.is_there(store):
                 return  # another one was faster
+            log.to_file_again()
             raise
         if until_idle and jobs.active(store):
             presence.Starter(store).ensure()  # asked for while this one was ending

@@ -42,9 +42,9 @@ def no_claims(lab: Lab) -> bool:
 
 
 def uploading(lab: Lab, simulator: Simulator, *arguments: str) -> "subprocess.Popen[str]":
-    """`slipway ARGUMENTS`, once bytes have arrived; the rest arrives slowly."""
+    """`slipway ARGUMENTS`, once bytes have arrived; the rest takes minutes, unless `clear_nfc` lets it go."""
     before = simulator.admin.counters().bytes_received
-    simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
+    simulator.admin.nfc(mode="slow", bytes_per_second=MIB // 16)
     process = lab.start(*arguments)
     until(lambda: simulator.admin.counters().bytes_received > before)
     return process
