@@ -273,6 +273,17 @@ def test_restore_brings_the_backup_back_and_keeps_the_present(path: Path) -> Non
     assert {file.name for file in path.parent.iterdir()} == names
 
 
+def test_what_was_kept_can_be_restored(path: Path) -> None:
+    found = backup.read(back_up(path))
+    note(path, "new")
+    kept = backup.restore(found, path)
+    assert kept is not None
+    backup.restore(backup.read(kept), path)
+    assert actions(path) == ["restore", "new", "create"]
+    with path.open("rb") as file:
+        assert file.read(20)[18:] == b"\x02\x02"  # WAL mode (sqlite.org/fileformat.html)
+
+
 def test_no_number_is_given_out_twice(path: Path) -> None:
     found = backup.read(back_up(path))
     with open_store(path) as store:
