@@ -57,12 +57,15 @@ STEPS: Steps = {"elect": elect, "upload": upload, "mark": mark, "commit": commit
 
 
 def failed(work: Work, error: SlipwayError) -> Now:
-    """What follows when a step raised `error`: a lost claim is contended for again, a vanished VM uploaded again."""
+    """What follows when a step raised `error`: a lost claim is contended for again, a vanished VM uploaded once more:
+    somebody who removes each would have us upload without end.
+    """
     if isinstance(error, ClaimLost) or work.lost_claim():
         return {"next": "elect"}
-    if isinstance(error, Gone):
+    if isinstance(error, Gone) and not work.vanished:
+        work.vanished += 1
         return {"next": "upload"}
-    jobs.note(work.store, work.job.id, str(error), isinstance(error, StagingFault))
+    jobs.note(work.store, work.job.id, str(error), isinstance(error, StagingFault | Gone))
     return {"next": "end", "state": State.FAILED}
 
 

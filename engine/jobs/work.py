@@ -37,6 +37,7 @@ class Work:
         self.cancel = Cancel()
         self.halt = Cancel()
         self.first_staging: dict[str, int] = {}
+        self.vanished = 0
         name = f"deployment {job.deployment_id}" if job.component_uid is None else f"job {job.id}"
         self.recorder = Recorder(store, job.id, name)
         self._sites = sites
