@@ -94,10 +94,10 @@ def _until_told_or_idle(crew: "Crew", told: Told, still_held: presence.StillHeld
 
 
 def _sweep(crew: "Crew", told: Told) -> None:
-    """In a thread, so that a worker that is told to stop meanwhile can: an endpoint may be slow to answer."""
+    """In a thread, so that neither being told to stop nor a new job waits for an endpoint that is slow to answer."""
     sweeping = threading.Thread(target=crew.sweep, name="sweep", daemon=True)
     sweeping.start()
-    while sweeping.is_alive() and not told():
+    while sweeping.is_alive() and not told() and not jobs.active(crew.store):
         sweeping.join(TICK)
 
 
