@@ -98,29 +98,29 @@ def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
     EndpointUnreachable, Cancelled.
     """
     uid = staging.component.uid
-    for again in (True, False):
-        found = elect(site, staging, watcher, cancel)
-        if isinstance(found, Template):
-            return found
-        try:
-            with claims.held(site.store, found) as claim:
-                return _staged(site, staging, claim, watcher, cancel)
-        except Gone as error:
-            if not again:
-                raise StagingFault("cannot stage", on=uid, why=str(error)) from error
-            log.warning("%s: %s; staged again", uid, error)
-    raise AssertionError("the second time returns or raises")
-
-
-def _staged(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel: Cancel) -> Template:
-    half = upload(site, staging, claim, watcher, cancel)
     try:
-        whole = mark(site, staging, half, claim, watcher, cancel)
-    except BaseException:
-        leftovers.remove(site, half, claim)
-        raise
-    template = commit(site, staging, whole, claim, watcher)
-    tidy(site, staging, claim, watcher)
+        return _attempt(site, staging, watcher, cancel)
+    except Gone as error:
+        log.warning("%s: %s; staged again", uid, error)
+    try:
+        return _attempt(site, staging, watcher, cancel)
+    except Gone as error:
+        raise StagingFault("cannot stage", on=uid, why=str(error)) from error
+
+
+def _attempt(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Template:
+    found = elect(site, staging, watcher, cancel)
+    if isinstance(found, Template):
+        return found
+    with claims.held(site.store, found) as claim:
+        half = upload(site, staging, claim, watcher, cancel)
+        try:
+            whole = mark(site, staging, half, claim, watcher, cancel)
+        except BaseException:
+            leftovers.remove(site, half, claim)
+            raise
+        template = commit(site, staging, whole, claim, watcher)
+        tidy(site, staging, claim, watcher)
     return template
 
 

@@ -1,6 +1,7 @@
 """The identity line in a VM's notes."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,8 @@ def test_a_line_that_is_not_last_or_not_whole_is_nobodys() -> None:
     assert parse('slipway:["a list"]') is None
     assert parse('slipway:{"store":"a1b2c3"}') is None
     assert parse("slipway:" + "[" * 100_000) is None
-    for field, value in (("created", "yesterday"), ("shape", [1]), ("store", 3), ("item", "x"), ("importing", True)):
+    wrong = {"created": "yesterday", "shape": [1], "store": 3, "item": "x", "importing": True, "token": "7"}
+    for field, value in {**wrong, "removing": "yes"}.items():
         line = {"store": "a1b2c3", "component": "x", "digest": "", "created": "2026-11-21T09:30:00Z", field: value}
         assert parse(f"slipway:{json.dumps(line)}") is None, field
     assert parse("") is None
@@ -46,4 +48,5 @@ def test_what_is_written_is_read(notes: str, uid: str, number: int, importing: b
     mine = Identity(
         "a1b2c3", uid, "sha256:00", "2026-11-21T09:30:00Z", deployment=number, importing={"pid": 1} if importing else {}
     )
+    mine = replace(mine, token=number, removing=importing)
     assert parse(notes_with(notes, mine)) == mine

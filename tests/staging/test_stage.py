@@ -177,6 +177,19 @@ def test_what_is_being_removed_is_not_taken_up(ground: Ground, party: Party) -> 
         assert leftovers.remove(party.site, half, claim)
 
 
+@pytest.mark.parametrize("change", ["name", "notes"])
+def test_what_somebody_changed_by_hand_meanwhile_is_left_alone(party: Party, change: str) -> None:
+    """It is read again right before it would be destroyed."""
+    half = party.left_half()
+    if change == "name":
+        vms.rename(party.site.session, half.ref, half.name, "keep me")
+    else:
+        vms.reconfigure(party.site.session, half.ref, half.name, Change(notes="keep me"), Cancel())
+    with claims.held(party.site.store, party.take()) as claim:
+        assert not leftovers.remove(party.site, half, claim)
+    assert vms.look(party.site.session, half.ref).committed
+
+
 @pytest.mark.parametrize(("fault", "temporary"), [("ConcurrentAccess", True), ("NotSupported", False)])
 def test_a_fault_that_passes_can_be_told(ground: Ground, party: Party, fault: str, temporary: bool) -> None:
     """The runner tries the step again, and falls back to a direct import when that does not help."""
