@@ -45,7 +45,8 @@ ACTIVE = (State.QUEUED, State.RUNNING)
 class Job:
     """One job. `cancel`: somebody asked to stop it. `error` says why it failed, in one line for people.
 
-    `falls_back`: it was staging itself that failed, so that the OVA may still be imported directly.
+    `falls_back`: it was staging itself that failed, so that the OVA may still be imported directly. `refused`: vCenter
+    said no, to the password or for want of a privilege, and nobody asks again by himself.
 
     A staging has a `component_uid`, and the `deployment_id` for which it was begun, None when asked for by hand.
     """
@@ -60,6 +61,7 @@ class Job:
     cancel: bool
     error: str
     falls_back: bool
+    refused: bool
     created: datetime
     ended: datetime | None
 
@@ -101,7 +103,7 @@ def _create(
         store.alone(tx, "jobs")
         number = tx.execute(active).scalars().first()
         if number is None:
-            new |= {"cancel": False, "error": "", "falls_back": False}
+            new |= {"cancel": False, "error": "", "falls_back": False, "refused": False}
             made = tx.execute(insert(jobs).values(**new, created=store.now(tx)).returning(jobs.c.id))
             number = made.scalar_one()
         elif kind is Kind.STAGE and deployment_id is None:
@@ -160,10 +162,10 @@ def drop(store: Store, job_id: int) -> bool:
     return dropped
 
 
-def note(store: Store, job_id: int, error: str, falls_back: bool) -> None:
+def note(store: Store, job_id: int, error: str, *, falls_back: bool = False, refused: bool = False) -> None:
     """Why the job is going to end without success."""
     with store.begin() as tx:
-        tx.execute(change(jobs).where(jobs.c.id == job_id).values(error=error, falls_back=falls_back))
+        tx.execute(change(jobs).where(jobs.c.id == job_id).values(error=error, falls_back=falls_back, refused=refused))
 
 
 def end(store: Store, job_id: int, state: State) -> None:

@@ -169,6 +169,7 @@ jobs = Table(
     Column("cancel", Boolean, nullable=False),
     Column("error", Text, nullable=False),
     Column("falls_back", Boolean, nullable=False),
+    Column("refused", Boolean, nullable=False),
     Column("created", UtcTime, nullable=False),
     Column("ended", UtcTime),
     sqlite_autoincrement=True,

@@ -12,7 +12,17 @@ from engine.cancel import Cancel
 from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem
 from engine.deploy.verify import Wanted, make_right
-from engine.errors import Cancelled, Failed, Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
+from engine.errors import (
+    Cancelled,
+    EndpointUnreachable,
+    Failed,
+    Gone,
+    NameTaken,
+    NotPermitted,
+    SlipwayError,
+    StagingFault,
+    VSphereFault,
+)
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import identity
@@ -25,7 +35,6 @@ from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
 from engine.vsphere.refs import PoolRef, TaskRef, VAppRef, VmRef
-from engine.vsphere.transient import passes
 from engine.vsphere.vms import Details, Vm
 
 log = logging.getLogger(__name__)
@@ -191,12 +200,10 @@ def _await_earlier(making: Making) -> None:
     making.watcher.began(item.name, "waiting", "for a clone started earlier")
     try:
         tasks.wait(making.site.session, making.earlier_task, "finish the earlier clone of", item.name, making.cancel)
-    except Cancelled:
+    except (Cancelled, EndpointUnreachable):
         raise
     except SlipwayError as error:
-        if passes(error):
-            raise
-        log.info("%s: %s", item.name, error)
+        log.info("%s: %s", item.name, error)  # it is over, and no VM came of it: a new clone may go well
 
 
 def _ours(making: Making) -> Vm | None:

@@ -71,7 +71,7 @@ def end(work: Work, now: Now) -> Now:
 
 def failed(work: Work, error: SlipwayError) -> Now:
     """What follows when planning, or taking back, raised `error`."""
-    jobs.note(work.store, work.job.id, str(error), False)
+    jobs.note(work.store, work.job.id, str(error))
     return {"next": "end", "state": State.FAILED}
 
 

@@ -1,6 +1,6 @@
 """The steps of a staging job (engine.staging.stage), as the durable runner takes them."""
 
-from engine.errors import ClaimLost, Gone, SlipwayError, StagingFault
+from engine.errors import ClaimLost, Gone, Refused, SlipwayError, StagingFault
 from engine.jobs.now import Now, Steps
 from engine.jobs.work import Work
 from engine.staging import leftovers, stage
@@ -65,13 +65,15 @@ def failed(work: Work, error: SlipwayError) -> Now:
     if isinstance(error, Gone) and not work.vanished:
         work.vanished += 1
         return {"next": "upload"}
-    jobs.note(work.store, work.job.id, str(error), isinstance(error, StagingFault | Gone))
+    falls_back = isinstance(error, StagingFault | Gone)
+    refused = any(isinstance(one, Refused) for one in (error, error.__cause__))
+    jobs.note(work.store, work.job.id, str(error), falls_back=falls_back, refused=refused)
     return {"next": "end", "state": State.FAILED}
 
 
 def cancelled(work: Work, error: SlipwayError) -> Now:
     """What follows when a step stopped because the job is being cancelled."""
-    jobs.note(work.store, work.job.id, str(error), False)
+    jobs.note(work.store, work.job.id, str(error))
     return {"next": "end", "state": State.CANCELLED}
 
 

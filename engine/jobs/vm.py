@@ -136,13 +136,15 @@ def cancelled(work: Work, item: Item, error: SlipwayError) -> Now:
 
 
 def _wait_for_staging(work: Work, item: Item) -> None:
-    """Have the template staged. When the elected staging fails, one more is tried; the rest do not upload."""
+    """Have the template staged. When the elected staging fails, one more is tried, but not after a refusal; the rest do
+    not upload.
+    """
     uid, endpoint = item.component_uid, work.job.endpoint_id
     first = work.first_staging.get(uid)
     if first is not None:
         tried = [one for one in jobs.stagings(work.store, endpoint, uid) if one.id >= first]
         failures = [one for one in tried if one.state is State.FAILED]
-        if len(failures) >= 2:
+        if len(failures) >= 2 or any(one.refused for one in failures):
             raise _error_of(failures[0])
     work.cancel.check()
     job = jobs.create_stage(work.store, endpoint, uid, work.job.deployment_id, work.job.priority)

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("cancel", sa.Boolean, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("falls_back", sa.Boolean, nullable=False),
+        sa.Column("refused", sa.Boolean, nullable=False),
         sa.Column("created", UtcTime, nullable=False),
         sa.Column("ended", UtcTime),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
