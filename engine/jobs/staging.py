@@ -3,7 +3,7 @@
 from engine.errors import ClaimLost, Gone, Refused, SlipwayError, StagingFault
 from engine.jobs.now import Now, Steps
 from engine.jobs.work import Work
-from engine.staging import leftovers, stage
+from engine.staging import claims, leftovers, stage
 from engine.staging.claims import Claim
 from engine.vsphere.refs import VmRef
 from engine.vsphere.vms import Vm
@@ -47,8 +47,9 @@ def tidy(work: Work, _now: Now) -> Now:
 
 
 def end(work: Work, now: Now) -> Now:
-    """Release the claim, record how it ended."""
+    """Release the claim, also that of a worker that died in here, and record how it ended."""
     work.close()
+    claims.release_stale(work.store, work.job.component_uid or "")
     jobs.end(work.store, work.job.id, State(now["state"]))
     return {"next": "", "state": now["state"]}
 

@@ -183,6 +183,15 @@ def _ours(store: Store, claim: Claim) -> ClaimRow | None:
     return row if (values.holder, values.token) == (claim.holder, claim.token) else None
 
 
+def release_stale(store: Store, uid: str) -> None:
+    """Take over the claims on the uid whose holders are gone, and let them go: nobody goes on where those stopped."""
+    for row in standing(store):
+        if row.uid == uid and row.stale:
+            claim = take(store, row.endpoint_id, uid, f"release {uid}")
+            if claim is not None:
+                _release(store, claim)
+
+
 def wait_for_change(store: Store, endpoint_id: int, uid: str, cancel: Cancel) -> None:
     """Return once the claim is free, stale or somebody else's. Raises Cancelled."""
     name = claim_name(endpoint_id, uid)
