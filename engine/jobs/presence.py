@@ -30,6 +30,8 @@ ROW = "_slipway_worker"
 BEAT, SILENT = 5.0, 30.0
 # Seconds that a worker which was just started may take until it holds its lock (importing DBOS without bytecode: 3 s).
 STARTING = 15.0
+# Workers in a row that may end with an error at once.
+ATTEMPTS = 3
 # What a worker inherits: it outlives its starter, whose environment may hold the lab's passwords.
 INHERITED = (
     "PATH",
@@ -140,11 +142,15 @@ class Starter:
         self._store = store
         self._started: subprocess.Popen[bytes] | None = None
         self._at = 0.0
+        self._failures = 0
 
     def ensure(self) -> None:
-        """Start a worker unless one runs or was just started. Raises Refused when it cannot be started."""
+        """Start a worker unless one runs or was just started. Raises Refused when it cannot be started, or when one
+        after the other ends with an error at once; one that was killed is started again for ever.
+        """
         if is_there(self._store) or self._is_starting():
             return
+        self._look_back()
         environment = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         environment["SLIPWAY_STORE"] = self._store.address
         self._at = time.monotonic()
@@ -163,6 +169,15 @@ class Starter:
             why = error.strerror or str(error)
             raise Refused("cannot start the worker", on=sys.executable, why=why, fix="run: slipway worker") from error
         _children.append(self._started)
+
+    def _look_back(self) -> None:
+        code = self._started.poll() if self._started is not None else None
+        failed = code is not None and code > 0 and time.monotonic() - self._at < STARTING
+        self._failures = self._failures + 1 if failed else 0
+        if self._failures == ATTEMPTS:
+            why = f"it ended {ATTEMPTS} times with exit code {code}"
+            fix = "run: slipway worker, which says more; what was asked for stays queued"
+            raise Refused("the worker does not start for", on=self._store.location, why=why, fix=fix)
 
     def _is_starting(self) -> bool:
         if self._started is None or time.monotonic() - self._at > STARTING:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from dbos import DBOS, DBOSConfig, ScheduleInput, Serializer, SetEnqueueOptions, SetWorkflowID
 
+from engine.errors import Refused
 from engine.jobs.now import Now
 from storage.jobs import Job, Kind
 from storage.pace import Pace
@@ -120,7 +121,9 @@ def _sweep(_at: Any, _context: Any) -> None:
 
 
 def launch(store: Store, pace: Pace, crew: Crew) -> None:
-    """Start DBOS in this process: recovers what a dead worker was at, and takes from the queues."""
+    """Start DBOS in this process: recovers what a dead worker was at, and takes from the queues. Raises Refused when
+    its file is damaged.
+    """
     _Crew.at_work = crew
     DBOS(config=_config(store))
     DBOS.launch()
@@ -202,9 +205,20 @@ def _config(store: Store) -> DBOSConfig:
     }
     if store.engine.dialect.name == "sqlite":
         path = f"{store.address}.jobs"
-        sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").connection.close()
+        _prepare(path)
         config["system_database_url"] = f"sqlite:///{path}"
     else:
         config["system_database_url"] = store.address
         config["dbos_system_schema"] = SCHEMA
     return config
+
+
+def _prepare(path: str) -> None:
+    """Raises Refused when the file is no database: it would break every worker at its start."""
+    try:
+        sqlite3.connect(path).execute("PRAGMA journal_mode = WAL").connection.close()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # locked, read-only, full: not the file's fault
+            raise
+        fix = "move it away: jobs that have not ended then begin again, and look first at what is there"
+        raise Refused("cannot read the durable runner's records", on=path, why=str(error), fix=fix) from error
