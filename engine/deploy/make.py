@@ -119,6 +119,14 @@ def clone(making: Making, template: Details) -> VmRef:
 
 def import_directly(making: Making) -> VmRef:
     """Import the OVA straight into the VM. The identity says `importing` until the VM is verified."""
+    try:
+        return _found_or_imported(making)
+    except NameTaken:
+        # vCenter may carry out only now what a process had asked for that is dead: our own earlier attempt (rule 5).
+        return _found_or_imported(making)
+
+
+def _found_or_imported(making: Making) -> VmRef:
     found = _ours(making)
     if found is not None:
         return found.ref
