@@ -88,13 +88,13 @@ class Crew:
             log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
             if name == "end" or type(error) is Unreachable:
                 raise
-            if stopped and name != "take back":
-                after = module.cancelled(work, *ids, error)
+            if stopped and name not in ("take back", "discard"):
+                after = module.cancelled(work, *ids, now, error)
             elif attempt < self.pace.retry_attempts and passes(error):
                 self._wait(work, ids, attempt, error)
                 return None
             else:
-                after = module.failed(work, *ids, error)
+                after = module.failed(work, *ids, now, error)
         return after
 
     def _wait(self, work: Work, ids: list[deployments.Item], attempt: int, error: SlipwayError) -> None:

@@ -69,13 +69,13 @@ def end(work: Work, now: Now) -> Now:
     return {"next": "", "state": state}
 
 
-def failed(work: Work, error: SlipwayError) -> Now:
+def failed(work: Work, _now: Now, error: SlipwayError) -> Now:
     """What follows when planning, or taking back, raised `error`."""
     jobs.note(work.store, work.job.id, str(error))
     return {"next": "end", "state": State.FAILED}
 
 
-def cancelled(_work: Work, _error: SlipwayError) -> Now:
+def cancelled(_work: Work, _now: Now, _error: SlipwayError) -> Now:
     """What follows when the deployment is cancelled before any VM was begun."""
     return {"next": "take back"}
 

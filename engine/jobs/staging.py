@@ -54,13 +54,31 @@ def end(work: Work, now: Now) -> Now:
     return {"next": "", "state": now["state"]}
 
 
-STEPS: Steps = {"elect": elect, "upload": upload, "mark": mark, "commit": commit, "tidy": tidy, "end": end}
+def discard(work: Work, now: Now) -> Now:
+    """Remove what could not be marked; what cannot be removed now is left to the sweep."""
+    leftovers.remove(work.site, _half(work, now), work.claim)
+    return {"next": "end", "state": now["state"]}
 
 
-def failed(work: Work, error: SlipwayError) -> Now:
+STEPS: Steps = {
+    "elect": elect,
+    "upload": upload,
+    "mark": mark,
+    "commit": commit,
+    "tidy": tidy,
+    "discard": discard,
+    "end": end,
+}
+
+
+def failed(work: Work, now: Now, error: SlipwayError) -> Now:
     """What follows when a step raised `error`: a lost claim is contended for again, a vanished VM uploaded once more:
-    somebody who removes each would have us upload without end.
+    somebody who removes each would have us upload without end. Once renamed, nothing makes it fail any more.
     """
+    if now["next"] == "tidy":
+        return {"next": "end", "state": State.SUCCEEDED}
+    if now["next"] == "discard":
+        return {"next": "end", "state": now["state"]}
     if isinstance(error, ClaimLost) or work.lost_claim():
         return {"next": "elect"}
     if isinstance(error, Gone) and not work.vanished:
@@ -69,13 +87,18 @@ def failed(work: Work, error: SlipwayError) -> Now:
     falls_back = isinstance(error, StagingFault | Gone)
     refused = any(isinstance(one, Refused) for one in (error, error.__cause__))
     jobs.note(work.store, work.job.id, str(error), falls_back=falls_back, refused=refused)
-    return {"next": "end", "state": State.FAILED}
+    return _ending(now, State.FAILED)
 
 
-def cancelled(work: Work, error: SlipwayError) -> Now:
+def cancelled(work: Work, now: Now, error: SlipwayError) -> Now:
     """What follows when a step stopped because the job is being cancelled."""
     jobs.note(work.store, work.job.id, str(error))
-    return {"next": "end", "state": State.CANCELLED}
+    return _ending(now, State.CANCELLED)
+
+
+def _ending(now: Now, state: State) -> Now:
+    """A half-made VM is removed first. One that is marked stays: it is whole, and the next staging only renames it."""
+    return {"next": "discard" if now["next"] == "mark" else "end", "vm": now.get("vm", ""), "state": state}
 
 
 def _half(work: Work, now: Now) -> Vm:

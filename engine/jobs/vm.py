@@ -119,7 +119,7 @@ AT_WORK = ("clone", "import", "finish", "power on")
 """The steps in which vCenter works for this VM: they take one of the endpoint's places."""
 
 
-def failed(work: Work, item: Item, error: SlipwayError) -> Now:
+def failed(work: Work, item: Item, _now: Now, error: SlipwayError) -> Now:
     """What follows when a step raised `error`: a fault of staging itself falls back to a direct import (rule 7)."""
     if isinstance(error, StagingFault) and work.planned(item).package is not None:
         deployments.update_item(work.store, item.id, reason=f"fallback: {error}")
@@ -129,7 +129,7 @@ def failed(work: Work, item: Item, error: SlipwayError) -> Now:
     return {"next": "end", "state": State.FAILED}
 
 
-def cancelled(work: Work, item: Item, error: SlipwayError) -> Now:
+def cancelled(work: Work, item: Item, _now: Now, error: SlipwayError) -> Now:
     """What follows when a step stopped because the deployment is being cancelled."""
     deployments.update_item(work.store, item.id, reason=str(error))
     return {"next": "end", "state": State.CANCELLED}

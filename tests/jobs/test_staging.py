@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import Gone
+from engine.errors import Gone, VSphereFault
 from engine.jobs import staging
 from engine.jobs.sites import Sites
 from engine.jobs.work import Work
@@ -28,10 +28,16 @@ def work(tmp_path: Path) -> Iterator[Work]:
 
 def test_a_template_that_somebody_keeps_removing_is_not_uploaded_without_end(work: Work) -> None:
     gone = Gone("cannot go on with", on="esxi-1.0.staging-abcdef-1", why="it was removed")
-    assert staging.failed(work, gone)["next"] == "upload"
-    assert staging.failed(work, gone) == {"next": "end", "state": jobs.State.FAILED}
+    now = {"next": "mark", "vm": "vm-1"}
+    assert staging.failed(work, now, gone)["next"] == "upload"
+    assert staging.failed(work, now, gone) == {"next": "discard", "vm": "vm-1", "state": jobs.State.FAILED}
     job = jobs.get(work.store, work.job.id)
     assert (job.error, job.falls_back) == (str(gone), True)
+
+
+def test_what_is_renamed_is_staged_whatever_fails_after(work: Work) -> None:
+    late = VSphereFault("cannot remove", on="esxi-1.0.retired-abcdef-1", fault="GenericVmConfigFault")
+    assert staging.failed(work, {"next": "tidy"}, late) == {"next": "end", "state": jobs.State.SUCCEEDED}
 
 
 def test_the_claim_of_a_worker_that_died_in_the_last_step_is_released(work: Work) -> None:
