@@ -1,8 +1,10 @@
 """One command run: its errors for people or scripts, its exit code, its log."""
 
+import errno
 import json
 import logging
 import os
+import stat
 import sys
 import threading
 from contextlib import suppress
@@ -42,13 +44,21 @@ def run(arguments: list[str]) -> int:
     except typer.Abort:
         _tell(Cancelled("stopped", why="the input ended"), as_json)
         return Cancelled.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has gone: nothing left to say, at exit neither.
+    except OSError as error:
+        if not _reader_has_gone(error):
+            raise
+        # Nothing left to say, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if outcome == 130:  # typer's answer to KeyboardInterrupt
         _tell(Cancelled("interrupted"), as_json)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _reader_has_gone(error: OSError) -> bool:
+    """Whether nobody reads our output any more: a pipe without reader, or a closed terminal (SIGHUP ignored)."""
+    closed = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
+    return isinstance(error, BrokenPipeError) or closed
 
 
 def _refuse_undecodable(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@
 
 import os
 import random
+import shlex
 import signal
 import sys
 import time
@@ -270,6 +271,23 @@ def test_a_terminal_that_stops_or_ends_takes_its_client_only(simlab: Lab, simula
         assert waiting.wait(PATIENCE) in (INTERRUPTED, -signal.SIGHUP)
     assert sorted(lab.machines()) == ["a.lab01.example.com", uid]
     assert "Traceback" not in paths.log_file().read_text()
+
+
+def test_a_client_that_ignores_the_hangup_follows_to_the_end(simlab: Lab, simulator: Simulator) -> None:
+    """A shell's job after `disown`, or `trap '' HUP`: its terminal is gone, and every write to it fails."""
+    lab = simlab
+    uid, _ = lab.add_sample("esxi", [SIZE])
+    simulator.admin.nfc(mode="slow", bytes_per_second=SLOW)
+    command = shlex.join([*SLIPWAY, "deploy", str(lab.profile("lab01", entries(uid, "a")))])
+    with terminal() as mine:
+        client = mine.start(["sh", "-c", f"trap '' HUP; exec {command}"], lab.env, ROOT)
+        until(lambda: "uploading" in mine.text, client)
+        mine.close()
+        assert simulator.admin.counters().bytes_received < SIZE
+        simulator.admin.clear_nfc()
+        assert client.wait(PATIENCE) == 1, "it could not say how the deployment ended"
+    assert lab.ok("deployment", "show", "1")["state"] == "succeeded"
+    assert not paths.log_file().exists() or "unexpected" not in paths.log_file().read_text()
 
 
 def test_a_client_starts_another_worker_when_one_died(simlab: Lab, simulator: Simulator) -> None:
