@@ -57,6 +57,10 @@ test-python: setup ## the tests; one of them: make test-python ARGS='-k name'
 test-long: setup ## the tests that take over 10 s each
 	$(SCRATCH) $(PYTHON) -m pytest -m long --timeout 3600 $(ARGS)
 
+.PHONY: chaos
+chaos: setup ## kill the worker 200 times in the middle of deployments: make chaos ARGS='--seed 9 --kills 50'
+	$(PYTHON) -m tests.faults.chaos $(ARGS)
+
 .PHONY: bench
 bench: setup ## the measured claims: Slipway against govc
 	$(PYTHON) -m bench.upload $(ARGS)

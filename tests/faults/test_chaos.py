@@ -1,0 +1,45 @@
+"""Kills of the worker in the middle of a deployment of nine VMs; `make chaos` does two hundred of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.chaos import QUICK, Kill, Lane, Round, Tally, lane, run, spared
+
+SEED = 8
+
+
+@pytest.fixture(scope="module")
+def tally() -> Tally:
+    return Tally()
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory, tally: Tally) -> Iterator[Lane]:
+    with lane(tmp_path_factory.mktemp("chaos") / "lane", SEED, QUICK, tally) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("number", "mode", "vapp", "step", "seconds"),
+    [
+        (1, "fresh", False, "uploading", 0.1),
+        (2, "restaged", False, "renaming", 0.05),
+        (3, "staged", True, "cloning", 0.2),
+        (4, "direct", False, "importing", 0.1),
+        (5, "staged", False, "powering on", 0.1),
+    ],
+    ids=["upload", "commit", "clone", "direct-import", "power-on"],
+)
+def test_a_killed_worker_loses_nothing(
+    quick: Lane, tally: Tally, number: int, mode: str, vapp: bool, step: str, seconds: float
+) -> None:
+    before = tally.per_step[step]
+    quick.play(Round(number, mode, vapp, "", 0, (Kill(step, seconds),)))
+    assert tally.per_step[step] == before + 1
+
+
+@pytest.mark.long
+def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
+    assert spared(run(SEED, 200, 3, [], tmp_path)) == []
