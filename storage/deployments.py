@@ -100,7 +100,7 @@ def get(store: Store, deployment_id: int) -> Deployment:
     with store.read() as tx:
         row = tx.execute(select(deployments).where(deployments.c.id == deployment_id)).mappings().one_or_none()
     if row is None:
-        raise NotFound("no deployment", on=str(deployment_id))
+        raise NotFound("no deployment", on=str(deployment_id), fix="see: slipway deployment list")
     return Deployment(**row)
 
 
