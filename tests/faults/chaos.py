@@ -59,8 +59,8 @@ CALLS = {
     "powering on": "PowerOnVM_Task",
 }
 
-# Kills that every step must have survived at least.
-EACH = 3
+# Kills of a whole run, and of them at least at each step.
+FULL, EACH = 200, 3
 # Seconds in which a deployment has to end, and a worker that has nothing to do.
 DEADLINE, IDLE = 240.0, 60.0
 
@@ -116,6 +116,8 @@ class Pace:
     upload_speed: int
 
 
+# Labs at once: most of the time they wait.
+LANES = 4
 LONG, QUICK = Pace(5.0, 10 * MIB), Pace(0.5, 40 * MIB)
 
 
@@ -161,12 +163,12 @@ class Lane:
                 if not self._shoot(kill, last):
                     break
                 last = self._newest_step()
-                complete |= {uid: sent for uid, sent in checks.whole(lab).items() if uid not in complete}
+                complete = checks.whole(lab) | complete
             shot = time.monotonic()
             self._until(lambda: not jobs.active(lab.store), DEADLINE, "the jobs do not end")
             # What a dead worker asked for may be still to come.
             time.sleep(max(0.0, shot + one.late_by - time.monotonic()) if one.late else 0)
-            swept = self._until_clean(before, name)
+            left = self._until_clean(before, name)
             problems = checks.wrongs(lab, before, deployment.id, one.mode != "direct")
             problems += checks.sent_again(lab, complete)
             if problems:
@@ -175,10 +177,10 @@ class Lane:
             raise Failed(self._report(one, str(failure), deployment.id, first)) from None
         with self._tally.lock:
             self._tally.rounds += 1
-            self._tally.swept += swept
-            self._tally.complete += len(complete)
-        took = time.monotonic() - began
-        return f"{one}, {took:.0f} s{', swept' if swept else ''}; killed at: {' | '.join(self._hit) or 'nothing'}"
+            self._tally.swept += bool(left)
+            self._tally.complete += sum(checks.is_temporary(template) for template in complete)
+        killed, swept = " | ".join(self._hit) or "nothing", f"; left to the sweep: {', '.join(left)}" if left else ""
+        return f"{one}, {time.monotonic() - began:.0f} s; killed at: {killed}{swept}"
 
     def end(self) -> None:
         """The worker ends by itself, and leaves no lease open."""
@@ -263,15 +265,16 @@ class Lane:
         with self._lab.store.read() as tx:
             return tx.execute(select(func.coalesce(func.max(steps.c.id), 0))).scalar_one()
 
-    def _until_clean(self, before: dict[str, dict[str, Any]], name: str) -> bool:
-        """What is left is the sweep's, at the end of the worker; whether it was needed."""
-        if not checks.left_behind(self._lab, before, name):
-            return False
+    def _until_clean(self, before: dict[str, dict[str, Any]], name: str) -> list[str]:
+        """What was left for the sweep at the end of the worker, and is gone now."""
+        left = checks.left_behind(self._lab, before, name)
+        if not left:
+            return []
         self._until(lambda: not presence.is_there(self._lab.store), IDLE, "the worker does not end", start=False)
         problems = checks.left_behind(self._lab, before, name)
         if problems:
             raise Failed("\n".join(problems))
-        return True
+        return left
 
     def _until(self, condition: Callable[[], object], seconds: float, otherwise: str, start: bool = True) -> None:
         """Wait, as a client that follows a job: it starts a worker where none is."""
@@ -356,8 +359,8 @@ def table(seed: int, tally: Tally, seconds: float) -> str:
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}Z, seed {seed}"
     lines = [
         f"{when}: {tally.kills} kills in {tally.rounds} deployments of nine VMs, {seconds / 60:.0f} minutes.",
-        f"Sweeps at the worker's end that had something to remove: {tally.swept}.",
-        f"Templates that were complete at a kill, and not sent again: {tally.complete}.",
+        f"Deployments after which the sweep at the worker's end had something to remove: {tally.swept}.",
+        f"Templates that were complete under their temporary name at a kill, and not sent again: {tally.complete}.",
         "",
         "| step | kills that hit it |",
         "|---|---|",
@@ -375,8 +378,8 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Kill the worker at random moments of deployments of nine VMs.")
     parser.add_argument("--seed", type=int, default=8)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--lanes", type=int, default=3, help="simulated vCenters, each with a store, at once")
+    parser.add_argument("--kills", type=int, default=FULL)
+    parser.add_argument("--lanes", type=int, default=LANES, help="simulated vCenters, each with a store, at once")
     parser.add_argument("--round", type=int, action="append", default=[], help="only this one; may be given again")
     said = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="slipway-chaos-"))
@@ -390,7 +393,7 @@ def main() -> int:
     shutil.rmtree(folder)
     _say(table(said.seed, tally, time.monotonic() - began))
     missed = spared(tally)
-    if missed and not said.round:
+    if missed and said.kills >= FULL and not said.round:
         _say(f"FAILED: fewer than {EACH} kills hit {', '.join(missed)}")
         return 1
     return 0

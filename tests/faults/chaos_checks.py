@@ -131,26 +131,35 @@ def _templates(lab: ChaosLab, machines: Machines) -> Iterator[str]:
 
 
 def whole(lab: ChaosLab) -> dict[str, Counter[str]]:
-    """Uid -> the bytes sent for it so far, by lease, of what is complete: a marked and staged template of the store,
-    under its temporary name or its own.
+    """What is complete: the name of a marked and staged template of the store, its temporary or its own -> the bytes
+    sent for its uid so far, by lease.
     """
     sent: dict[str, Counter[str]] = {}
     leases = lab.vcenter.admin.counters().leases
     digests = {one.uid: one.checksum for one in components.listing(lab.store)}
     for machine in lab.machines().values():
-        made, uid = _identity(machine), machine["name"].partition(".staging-")[0]
+        made, name = _identity(machine), machine["name"]
         marked = machine["config"].get("template") and [one["value"] for one in _custom(machine)] == ["staged"]
-        ours = made.get("store") == lab.store.id and ".retired-" not in machine["name"]
-        if marked and ours and made.get("digest") == digests.get(uid):
-            sent[uid] = _bytes_of(leases, uid)
+        wanted = made.get("store") == lab.store.id and made.get("digest") == digests.get(_uid(name))
+        if marked and wanted:
+            sent[name] = _bytes_of(leases, _uid(name))
     return sent
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a template of that name is not committed yet."""
+    return ".staging-" in name
 
 
 def sent_again(lab: ChaosLab, complete: Mapping[str, Counter[str]]) -> list[str]:
     """What was sent for templates that had been complete already, as `whole` told."""
     leases = lab.vcenter.admin.counters().leases
-    now = {uid: _bytes_of(leases, uid) for uid in complete}
-    return [f"{uid} was sent again: {now[uid] - sent}" for uid, sent in complete.items() if now[uid] != sent]
+    now = {name: _bytes_of(leases, _uid(name)) for name in complete}
+    return [f"{name} was sent again: {now[name] - sent}" for name, sent in complete.items() if now[name] != sent]
+
+
+def _uid(name: str) -> str:
+    return name.partition(".staging-")[0]
 
 
 def _bytes_of(leases: Any, uid: str) -> Counter[str]:

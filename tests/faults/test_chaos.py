@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos import QUICK, Kill, Lane, Round, Tally, lane, run, spared
+from tests.faults.chaos import FULL, LANES, QUICK, Kill, Lane, Round, Tally, lane, run, spared
 
 SEED = 8
 
@@ -42,4 +42,4 @@ def test_a_killed_worker_loses_nothing(
 
 @pytest.mark.long
 def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
-    assert spared(run(SEED, 200, 3, [], tmp_path)) == []
+    assert spared(run(SEED, FULL, LANES, [], tmp_path)) == []
