@@ -41,8 +41,7 @@ STARTING = "starting, planning"
 
 # Seconds after its row in which a kill aimed at a step comes, most often soon.
 AIMED = 0.4
-# Every call that a short step consists of comes this many seconds late, so that kills hit it.
-WIDENED = 0.15
+# The calls that short steps consist of.
 WIDE = ("AddCustomFieldDef", "SetField", "MarkAsTemplate", "Rename_Task", "ReconfigVM_Task", "PowerOnVM_Task")
 WIDE += ("HttpNfcLeaseComplete", "CreateFolder", "Destroy_Task")
 # Step -> the call that it makes. That may come later than the next worker: what a dead process has asked for.
@@ -62,7 +61,7 @@ CALLS = {
 # Kills of a whole run, and of them at least at each step.
 FULL, EACH = 200, 3
 # Seconds in which a deployment has to end, and a worker that has nothing to do.
-DEADLINE, IDLE = 240.0, 60.0
+DEADLINE, IDLE = 600.0, 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,9 @@ class Round:
 
 
 def round_of(seed: int, number: int) -> Round:
-    """Drawn from the seed and the number alone. Every second kill is aimed at a step, each step in turn."""
+    """Drawn from the seed and the number alone. One kill is aimed at a step, each round at the next; of up to three
+    further ones some are, and the others come at any moment.
+    """
     draw = random.Random(f"{seed}/{number}")
     aims = TEMPLATE_STEPS + VM_STEPS
     aim = aims[number % len(aims)]
@@ -110,15 +111,18 @@ def round_of(seed: int, number: int) -> Round:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How slow the vCenter is, so that kills hit what it does: seconds per clone, bytes per second and file."""
+    """How slow the vCenter is, so that kills hit what it does: seconds per clone, bytes per second and file, seconds by
+    which each call of a short step is late.
+    """
 
     clone_delay: float
     upload_speed: int
+    widened: float
 
 
 # Labs at once: most of the time they wait.
 LANES = 4
-LONG, QUICK = Pace(5.0, 10 * MIB), Pace(0.5, 40 * MIB)
+LONG, QUICK = Pace(5.0, 10 * MIB, 0.15), Pace(0.3, 80 * MIB, 0.05)
 
 
 @dataclass
@@ -140,10 +144,9 @@ class Failed(AssertionError):
 class Lane:
     """One lab, one store, one worker after the other."""
 
-    def __init__(self, lab: ChaosLab, seed: int, tally: Tally) -> None:
-        self._lab, self._seed, self._tally = lab, seed, tally
+    def __init__(self, lab: ChaosLab, seed: int, pace: Pace, tally: Tally) -> None:
+        self._lab, self._seed, self._pace, self._tally = lab, seed, pace, tally
         self._starter = presence.Starter(lab.store)
-        self._told: list[str] = []
         self._hit: list[str] = []
 
     def play(self, one: Round) -> str:
@@ -210,7 +213,7 @@ class Lane:
         if one.late:
             admin.fault(one.late, delay=one.late_by, times=1)
         for method in WIDE:
-            admin.fault(method, delay=WIDENED)
+            admin.fault(method, delay=self._pace.widened)
 
     def _there(self, one: Round) -> dict[str, dict[str, Any]]:
         """What must not change; templates that are to be replaced may."""
@@ -313,7 +316,7 @@ class Lane:
 def lane(folder: Path, seed: int, pace: Pace, tally: Tally) -> Iterator[Lane]:
     """A lane in the folder; its worker is gone with the context."""
     with chaos_lab(folder, pace.clone_delay, pace.upload_speed) as lab:
-        made = Lane(lab, seed, tally)
+        made = Lane(lab, seed, pace, tally)
         try:
             yield made
         finally:
