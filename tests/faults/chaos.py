@@ -101,7 +101,7 @@ def round_of(seed: int, number: int) -> Round:
     if aim == "cloning" and mode == "direct":
         mode = "staged"
     kills = [Kill(aim, AIMED * draw.random() ** 2)]
-    for _ in range(draw.randint(0, 3)):
+    for _ in range(draw.choice([0, 2, 3, 3])):
         aimed = draw.random() < 0.3
         kills.append(Kill(draw.choice(aims), AIMED * draw.random() ** 2) if aimed else Kill("", draw.uniform(0, 10)))
     draw.shuffle(kills)
@@ -121,7 +121,7 @@ class Pace:
 
 
 # Labs at once: most of the time they wait.
-LANES = 4
+LANES = 6
 LONG, QUICK = Pace(5.0, 10 * MIB, 0.15), Pace(0.3, 80 * MIB, 0.05)
 
 

@@ -29,6 +29,8 @@ SECRETS = (VCENTER_PASSWORD, LAB_PASSWORD, VM_PASSWORD)
 # Component -> disks in bytes: more than socket buffers hold, so that sending takes time. The last one is L2: it is
 # always imported directly.
 APPLIANCES = {"zcore": (24 * MIB,), "esxi": (24 * MIB, 8 * MIB), "zbox": (16 * MIB,), "nested": (16 * MIB,)}
+# Seconds: longer than most rounds, or vCenter would remove what the worker has to.
+LEASE_TIMEOUT = 90
 STAGED = ("zcore", "esxi", "zbox")
 
 PROPERTIES = ("name", "config", "customValue", "parent", "parentVApp", "runtime.powerState", "resourcePool")
@@ -140,7 +142,7 @@ def chaos_lab(folder: Path, clone_delay: float, upload_speed: int) -> Iterator[C
         password=VCENTER_PASSWORD,
         portgroups=[place.portgroup],
         clone_delay=clone_delay,
-        lease_timeout=30,
+        lease_timeout=LEASE_TIMEOUT,
     ) as vcenter:
         lab = Lab(vcenter, folder, place)
         lab.add_endpoint()
