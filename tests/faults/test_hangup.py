@@ -39,7 +39,7 @@ INTERRUPTED = 130
 # An upload takes 16 s unless the test lets it go faster.
 SIZE, SLOW = 2 * MIB, MIB // 8
 # Sessions of the long form that upload side by side.
-AT_ONCE = 10
+AT_ONCE = 5
 
 
 class How(StrEnum):

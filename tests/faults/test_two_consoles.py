@@ -15,9 +15,10 @@ from storage import claims
 from tests.conftest import XDG
 from tests.e2e.conftest import ready
 from tests.e2e.lab import MIB, Lab, entries
-from tests.jobs.conftest import simulator
+from tests.jobs.conftest import StoreLab, simulator
+from tests.storage.conftest import Postgres, postgres
 
-__all__ = ["simulator"]
+__all__ = ["postgres", "simulator"]
 
 SIZE = 2 * MIB
 
@@ -136,6 +137,14 @@ def test_two_stores_on_one_folder(one: Host, simulator: Simulator, tmp_path: Pat
 def test_two_consoles_of_one_store_twenty_times(one: Host, simulator: Simulator) -> None:
     for number in range(20):
         of_one_store(one, simulator, number)
+
+
+@pytest.mark.long
+def test_two_consoles_of_a_store_on_postgresql(simulator: Simulator, tmp_path: Path, postgres: Postgres) -> None:
+    with ready(StoreLab(simulator, tmp_path, where=postgres.new_database())) as lab:
+        simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
+        for number in range(5):
+            of_one_store(lab, simulator, number)
 
 
 @pytest.mark.long
