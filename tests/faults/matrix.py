@@ -67,7 +67,7 @@ MEANING: Mapping[str, str] = {
     "NoDiskSpace": "is full",
     "HostNotConnected": "its ESXi host is not connected",
     "Timedout": "Timedout",
-    "FileAlreadyExists": "the name is taken",
+    "FileAlreadyExists": "the name is",
     "InvalidState": "InvalidState",
     "GenericVmConfigFault": "GenericVmConfigFault",
     "ConcurrentAccess": "ConcurrentAccess",

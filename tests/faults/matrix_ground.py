@@ -46,7 +46,7 @@ PACE = {
     "upload_stall_seconds": "1",
 }
 GONE_SECONDS = 0.1
-PATIENCE = 120.0
+PATIENCE = 240.0
 # Fault -> its fields that cannot be left out.
 DETAIL = {
     "TaskInProgress": {"task": {"type": "Task", "value": "task-1"}},
@@ -130,7 +130,7 @@ def engine_in(folder: Path) -> Iterator[Engine]:
             (vm, "POLL", 0.1),
             (lease, "SLOWEST_BEAT", 0.3),
             (make, "RESERVED_POLL", 0.1),
-            (make, "RESERVED_DEADLINE", 1.0),
+            (make, "RESERVED_DEADLINE", 5.0),
         ):
             patch.setattr(module, name, seconds)
         store = open_store(folder / "slipway.db")
