@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 PLACE_POLL = 0.25
 # Seconds that steps have to reach a safe point when the worker is told to stop.
 DRAIN = 8.0
+# Uploads of one OVA, each under a fresh lease, before its job gives up: within a lease broken files are sent again too,
+# and gigabytes that fail again and again help nobody.
+UPLOADS = 3
 # The longest wait before another attempt at a step, in seconds.
 LONGEST_WAIT = 60.0
 
@@ -77,6 +80,7 @@ class Crew:
         module: Any = {"deployment": deployment, "vm": vm, "staging": staging}[kind]
         work = self._work(job_id)
         ids = [_item(self.store, item_id)] if item_id is not None else []
+        subject = ids[0].name if ids else work.job.component_uid or work.deployment.name
         after: Now
         try:
             with self._slot(work, kind, name):
@@ -90,16 +94,15 @@ class Crew:
                 raise
             if stopped and name not in ("take back", "discard"):
                 after = module.cancelled(work, *ids, now, error)
-            elif attempt < self.pace.retry_attempts and passes(error):
-                self._wait(work, ids, attempt, error)
+            elif passes(error) and attempt < self.pace.retry_attempts and not _sent_enough(work, name, subject):
+                self._wait(work, subject, attempt, error)
                 return None
             else:
                 after = module.failed(work, *ids, now, error)
         return after
 
-    def _wait(self, work: Work, ids: list[deployments.Item], attempt: int, error: SlipwayError) -> None:
+    def _wait(self, work: Work, subject: str, attempt: int, error: SlipwayError) -> None:
         seconds = min(LONGEST_WAIT, self.pace.retry_seconds * 2 ** (attempt - 1))
-        subject = ids[0].name if ids else work.job.component_uid or work.deployment.name
         work.recorder.began(subject, "trying again", f"in {seconds:g} s: {error}")
         with suppress(Cancelled):
             (work.halt if work.cancel.asked else work.cancel).pause(seconds)
@@ -229,6 +232,10 @@ class Crew:
             with self._lock:
                 self._running -= 1
             threading.Event().wait()
+
+
+def _sent_enough(work: Work, name: str, subject: str) -> bool:
+    return name in ("upload", "import") and work.recorder.uploads(subject) >= UPLOADS
 
 
 def _item(store: Store, item_id: int) -> deployments.Item:

@@ -18,6 +18,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._bytes: dict[str, tuple[int, int]] = {}
         self._moved: set[str] = set()
+        self._uploads: dict[str, int] = {}
 
     def began(self, item: str, step: str, detail: str = "") -> None:
         """The item entered a step. Raises as the store does."""
@@ -28,12 +29,17 @@ class Recorder:
         steps.write(self._store, self._job_id, [NewStep(item, step, detail)])
 
     def expects(self, item: str, size: int) -> None:
-        """More bytes to come."""
+        """More bytes to come: one more upload."""
+        self._uploads[item] = self._uploads.get(item, 0) + 1
         self._add(item, 0, size)
 
     def sent(self, item: str, count: int) -> None:
         """Bytes that arrived; negative when some have to be sent again."""
         self._add(item, count, 0)
+
+    def uploads(self, item: str) -> int:
+        """How many uploads of the item have begun in this process."""
+        return self._uploads.get(item, 0)
 
     def flush(self) -> None:
         """Write the bytes counted since the last time. Raises as the store does."""

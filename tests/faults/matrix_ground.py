@@ -43,7 +43,7 @@ PACE = {
     "retry_seconds": "0.2",
     "call_deadline_seconds": "2",
     "task_silence_seconds": "1",
-    "upload_stall_seconds": "1",
+    "upload_stall_seconds": "2",
 }
 GONE_SECONDS = 0.1
 PATIENCE = 240.0

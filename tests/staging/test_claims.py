@@ -126,6 +126,7 @@ GOOD = {**asdict(myself()), "since": "2026-11-21T09:30:00Z", "beat": "2026-11-21
         *(json.dumps({**GOOD, "beat": beat}) for beat in ("2026-11-21T09:30:00", "soon", 5)),
         *(json.dumps({**GOOD, "token": token}) for token in (float("inf"), "x", None)),
     ],
+    ids=range(16),  # the values hold this process's pid: tests that run side by side must have the same names
 )
 def test_a_row_of_others_is_foreign_and_stays(store: Store, value: str) -> None:
     assert rows.insert(store, NAME, value)
