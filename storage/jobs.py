@@ -13,7 +13,7 @@ from sqlalchemy import update as change
 
 from storage.changes import notify
 from storage.errors import NotFound
-from storage.models import jobs
+from storage.models import deployments, jobs
 from storage.store import Store
 
 PRIORITY = 10
@@ -153,11 +153,17 @@ def begin(store: Store, job_id: int) -> bool:
 
 
 def drop(store: Store, job_id: int) -> bool:
-    """Cancel a job that is still queued; False when it has begun or ended."""
+    """Cancel a job that is still queued, and with it the deployment that it was to make; False when it has begun or
+    ended.
+    """
     with store.begin() as tx:
         over = {"state": State.CANCELLED, "ended": store.now(tx)}
         queued = (jobs.c.id == job_id) & (jobs.c.state == State.QUEUED)
         dropped = tx.execute(change(jobs).where(queued).values(**over)).rowcount == 1
+        if dropped:
+            made_by = select(jobs.c.deployment_id).where(jobs.c.id == job_id, jobs.c.kind == Kind.DEPLOY)
+            theirs = deployments.c.id == made_by.scalar_subquery()
+            tx.execute(change(deployments).where(theirs).values(**over, secret=None))
         notify(tx)
     return dropped
 

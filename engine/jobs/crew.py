@@ -170,10 +170,6 @@ class Crew:
             if job.id in self._submitted:
                 runner.dequeue(job)
             self._submitted.add(job.id)
-            if job.deployment_id is not None and job.kind is Kind.DEPLOY:
-                with self.store.read() as tx:
-                    ended = self.store.now(tx)
-                deployments.update(self.store, job.deployment_id, state=State.CANCELLED, secret=None, ended=ended)
 
     def _give_up(self, job: Job, why: str) -> None:
         jobs.note(self.store, job.id, why)

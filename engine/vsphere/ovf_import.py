@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # Files of one OVA sent at the same time: two in parallel made 475 MiB/s, in sequence 269 (vSphere sheet).
 PARALLEL = 4
+# Sendings of one file under one lease.
+SENDINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +222,10 @@ def _watch(work: list[Future[None]], lease: Lease, cancel: Cancel) -> None:
 def _deliver(
     lease: Lease, package: Package, upload: Upload, pace: Pace, stop: Cancel, progress: Callable[[int], None]
 ) -> None:
-    """Send one file; when that breaks, again from its beginning, as often as the pace says, while the lease stands."""
-    more = pauses(pace)
+    """Send one file; when that breaks, again from its beginning while the lease stands, SENDINGS times at most: after
+    that a fresh lease, perhaps of another host, promises more.
+    """
+    more = islice(pauses(pace), SENDINGS - 1)
     sent = 0
 
     def count(block: int) -> None:

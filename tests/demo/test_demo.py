@@ -54,6 +54,7 @@ def left_behind(folder: Path) -> list[str]:
     return processes_of(folder) + files
 
 
+@pytest.mark.long
 def test_headless_json(tmp_path: Path) -> None:
     demo = start_demo(tmp_path, "--headless", "--json")
     assert processes_of(tmp_path), "the demo itself must be seen, or nothing would be found later either"
@@ -84,6 +85,7 @@ def test_stopped_in_the_middle(tmp_path: Path, number: signal.Signals) -> None:
     assert left_behind(tmp_path) == []
 
 
+@pytest.mark.long
 def test_readable_at_80_columns(tmp_path: Path) -> None:
     out, err = start_demo(tmp_path, "--headless").communicate()
     assert "1 : 7.3" in out
@@ -118,7 +120,6 @@ def test_no_password_in_any_file(twice: tuple[Path, Ground, list[Run]]) -> None:
     worker_log = paths.worker_log_file(ground.store.id).name
     assert {"slipway.db", "slipway.db-wal", "slipway.db.jobs", "slipway.log", worker_log} <= files.keys()
     assert b"demo_lab_password" in files["slipway.db"] + files["slipway.db-wal"], "what is stored must be found"
-    assert files["slipway.log"]
     assert b"uploading" in files[worker_log]
     used = [ground.lab_password, *(simulator.password for simulator in ground.simulators.values())]
     assert len(used) == 2
