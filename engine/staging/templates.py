@@ -118,6 +118,8 @@ def look(site: Site, uid: str, component: Component | None, package: Package | N
         machine = details(site.session, found[0].ref)
     except Gone:
         return _not_there(site, uid)
+    if machine.vm.name.casefold() != uid.casefold():  # retired since the list was read
+        return _not_there(site, uid)
     template = judged(site, machine, status_key(site.session), component, package)
     if template.uid != uid:
         return replace(template, state=State.FOREIGN, why=f"{template.uid} is in the way: vCenter may not tell case")
