@@ -35,7 +35,8 @@ def test_it_is_rotated_and_stays_closed_to_others() -> None:
     for path in log.parent.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert path.stat().st_size <= 2000
-    lines = log.read_text().splitlines()
+    # Which line the rotation falls on depends on the length of the process's id.
+    lines = [line for name in (f"{log.name}.1", log.name) for line in (log.parent / name).read_text().splitlines()]
     assert lines[-1].endswith("WARNING dbos: the runner's")
     assert lines[-2].endswith(r"INFO slipway: event 399 of\x1b[31m many | lines")
 
@@ -58,7 +59,7 @@ def test_a_stalled_terminal_does_not_hold_it_up() -> None:
     os.set_blocking(slave, False)
     with suppress(BlockingIOError):
         while True:
-            os.write(slave, b"x" * 4096)
+            os.write(slave, b"x")
     os.set_blocking(slave, True)
     run(3000, stderr=slave)
     assert "event 2999" in paths.worker_log_file("5107e1").read_text()
