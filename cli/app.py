@@ -15,7 +15,7 @@ from storage.nearest import suggestion
 GROUPS = ("endpoint", "component", "template", "deployment", "ova", "setting", "lock", "store")
 """Modules whose `app` holds verbs: `slipway endpoint add`."""
 
-SINGLES = ("deploy", "worker", "demo", "doctor", "paths")
+SINGLES = ("console", "deploy", "worker", "demo", "doctor", "paths")
 """Modules whose `app` holds one command: `slipway deploy`."""
 
 NAMES = (*GROUPS, *SINGLES)
@@ -79,4 +79,7 @@ def _slipway(
         typer.echo(f"slipway {installed('slipway')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        from tui.main import start
+        from tui.options import Options
+
+        raise typer.Exit(start(Options(store=store)))

@@ -1,6 +1,6 @@
 """The entry of the command `slipway`: runs it, and turns what went wrong into one line (or JSON) and an exit code.
 
-`--version` loads nothing but the standard library.
+`--version` loads nothing but the standard library; without arguments it is the console.
 """
 
 import sys
@@ -13,6 +13,12 @@ def main() -> int:
 
         print(f"slipway {version('slipway')}")
         return 0
+    if not sys.argv[1:]:
+        # Straight to the first frame: the command tree costs a third of its time.
+        from tui.main import start
+        from tui.options import Options
+
+        return start(Options())
     try:
         from cli.run import run
 

@@ -1,1 +1,1 @@
-"""The console (Textual). Not there yet: the commands are."""
+"""The console (Textual). Pages call `engine.console` only, in the feed's threads, after the first frame."""

@@ -1,0 +1,83 @@
+"""The console's desk: the store it works on, the endpoints it observes, and the pulse of everything.
+
+Used from several threads; every one of them only reads, or calls what is safe to call from anywhere.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.console.observer import Observer
+from engine.console.rates import Rates
+from engine.jobs.presence import Starter, find, is_there
+from engine.staging import claims
+from storage import jobs, settings
+from storage.changes import Watch
+from storage.jobs import State
+from storage.store import Store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What the first line of every page says. `worker`: running, none, hung. `down`: endpoints that do not answer."""
+
+    running: int
+    queued: int
+    stale_claims: int
+    down: int
+    endpoints: int
+    staging: bool
+    worker: str
+
+
+class Desk:
+    """An opened store and what is known beside it."""
+
+    def __init__(self, store: Store, watch: Watch) -> None:
+        """`open_desk` is the way in."""
+        self.store = store
+        self.observer = Observer(store)
+        self.rates = Rates()
+        self._watch = watch
+        self._starter = Starter(store)
+        self._news = 0
+
+    def changed(self, seconds: float) -> bool:
+        """Whether the store, or what is known of an endpoint, changes within so many seconds; at once when it does.
+
+        For one thread.
+        """
+        changed = self._watch.wait(seconds)
+        news, self._news = self._news, self.observer.news
+        return changed or news != self._news
+
+    def keep_worker(self) -> None:
+        """See to it that a worker runs while there is something to do. Raises Refused when none can be started."""
+        if jobs.active(self.store):
+            self._starter.ensure()
+
+    def pulse(self) -> Pulse:
+        """How everything is, as of now."""
+        active = jobs.active(self.store)
+        worker = find(self.store)
+        hung = worker is not None and worker.hung
+        return Pulse(
+            running=sum(job.state is State.RUNNING for job in active),
+            queued=sum(job.state is State.QUEUED for job in active),
+            stale_claims=sum(claim.stale for claim in claims.standing(self.store)),
+            down=self.observer.down,
+            endpoints=self.observer.count,
+            staging=settings.is_on(self.store, settings.FLAG),
+            worker="hung" if hung else "running" if worker or is_there(self.store) else "none",
+        )
+
+
+@contextmanager
+def open_desk(where: str | None) -> Iterator[Desk]:
+    """Open the store at `where` (path, URL, None for the configured one). Raises as `storage.store.open_store`."""
+    with open_store(where) as store, Watch(store) as watch:
+        desk = Desk(store, watch)
+        try:
+            yield desk
+        finally:
+            desk.observer.stop()

@@ -1,0 +1,55 @@
+"""Rates of transfer over the last 30 seconds, and what they say of the time left."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW = 30.0
+"""Seconds that a rate is taken over."""
+
+SILENT = 15.0
+"""Seconds without a byte after which no time left is told any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`per_second` in bytes, `left` in seconds or None when nothing can be said, `silent`: seconds without a byte."""
+
+    per_second: float
+    left: float | None
+    silent: float
+
+
+class Rates:
+    """What was seen of each transfer: (time, bytes done)."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` in seconds, monotonic."""
+        self._clock = clock
+        self._seen: dict[int, deque[tuple[float, int]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, transfer: int, done: int, total: int) -> Rate:
+        """The rate of a transfer that has `done` of `total` bytes now."""
+        now = self._clock()
+        with self._lock:
+            seen = self._seen.setdefault(transfer, deque())
+            if not seen or seen[-1][1] != done:
+                seen.append((now, done))
+            while len(seen) > 2 and seen[1][0] < now - WINDOW:
+                seen.popleft()
+            began, first = seen[0]
+            last, _ = seen[-1]
+        moved, took = done - first, now - began
+        rate = moved / took if moved > 0 and took > 0 else 0.0
+        silent = now - last
+        left = (total - done) / rate if rate and silent < SILENT else None
+        return Rate(rate, left, silent)
+
+    def forget(self, running: set[int]) -> None:
+        """Drop every transfer but these."""
+        with self._lock:
+            for transfer in self._seen.keys() - running:
+                del self._seen[transfer]

@@ -1,0 +1,269 @@
+"""The console: modes (one per page), the keys that are the same everywhere, the theme. Nothing else."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from tui import theme
+from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, shown_key
+from tui.feed import Feed
+from tui.messages import PageFailed, PageRead
+from tui.options import Options
+from tui.screens.page import Page, bindings
+
+
+def _endpoints() -> Page:
+    from tui.screens.endpoints import EndpointsPage
+
+    return EndpointsPage()
+
+
+def _templates() -> Page:
+    from tui.screens.templates import TemplatesPage
+
+    return TemplatesPage()
+
+
+def _deploys() -> Page:
+    from tui.screens.deploys import DeploysPage
+
+    return DeploysPage()
+
+
+def _locks() -> Page:
+    from tui.screens.locks import LocksPage
+
+    return LocksPage()
+
+
+def _settings() -> Page:
+    from tui.screens.settings import SettingsPage
+
+    return SettingsPage()
+
+
+def _logs() -> Page:
+    from tui.screens.logs import LogsPage
+
+    return LogsPage()
+
+
+def _components() -> Page:
+    from tui.screens.components import ComponentsPage
+
+    return ComponentsPage()
+
+
+class Console(App[int]):
+    """The console of one store."""
+
+    ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = "endpoints"
+    MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
+        "endpoints": _endpoints,
+        "templates": _templates,
+        "deploys": _deploys,
+        "locks": _locks,
+        "settings": _settings,
+        "logs": _logs,
+        "components": _components,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVERYWHERE)
+    CSS = theme.CSS
+
+    def __init__(self, feed: Feed, options: Options, clock: Callable[[], datetime]) -> None:
+        """`clock` tells the time, UTC; tests give one that stands still."""
+        super().__init__()
+        self.feed = feed
+        self.clock = clock
+        self.read_only = options.read_only
+        self.slow = options.slow
+        self.mouse = False
+        self.paused = False
+        self.last_error = ""
+        self.feed_alive_at: datetime | None = None
+        self._last_place = ""
+        self._place = self.DEFAULT_MODE
+        self._keys = dict(options.keys)
+        for one in theme.THEMES:
+            self.register_theme(one)
+        self.theme = theme.default_theme(options.theme)
+        self.set_keymap(self._keys)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables, for themes that are not ours."""
+        return theme.FALLBACK
+
+    def on_ready(self) -> None:
+        """The first frame is on the screen: now the engine may load."""
+        self.feed.start(self)
+
+    # From other threads
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call this in the screen's thread, soon; from any thread, never waiting."""
+        self.call_soon_threadsafe(call)
+
+    def call_soon_threadsafe(self, call: Callable[[], None]) -> None:
+        """As asyncio's; nothing happens any more when the console has ended."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: self.call_later(call))
+
+    # Readings
+
+    def on_page_read(self, reading: PageRead) -> None:
+        """Give the rows to their page, unless the screen is held still."""
+        self.feed_alive_at = reading.at
+        page = self.page
+        if not self.paused and page is not None and page.place == reading.place:
+            page.took(reading)
+
+    def on_page_failed(self, failure: PageFailed) -> None:
+        """Tell the page that its rows could not be read."""
+        page = self.page
+        if page is not None and page.place == failure.place:
+            page.failed(failure)
+
+    @property
+    def page(self) -> Page | None:
+        """The page that is on the screen, or behind what is."""
+        return next((one for one in self.screen_stack if isinstance(one, Page)), None)
+
+    def came_to(self, place: str) -> None:
+        """Remember the page before."""
+        if place != self._place:
+            self._last_place, self._place = self._place, place
+
+    def key_of(self, action: Action) -> str:
+        """The first key of an action as people write it, config.toml considered."""
+        return self.keys_of(action)[0]
+
+    def keys_of(self, action: Action) -> list[str]:
+        """Every key of an action as people write it."""
+        return [shown_key(key) for key in self._keys.get(action.id, ",".join(action.keys)).split(",")]
+
+    def action_for(self, key: str, *scopes: str) -> Action | None:
+        """The action of these scopes that the key stands for."""
+        for action in ACTIONS:
+            if action.scope in scopes and key in self._keys.get(action.id, ",".join(action.keys)).split(","):
+                return action
+        return None
+
+    # Actions
+
+    def action_do(self, action_id: str) -> None:
+        """Take an action that is the same everywhere."""
+        page = self.page
+        if page is not None and self.screen is page:
+            page.action_do(action_id)
+        else:
+            getattr(self, BY_ID[action_id].method)()
+
+    def go(self, place: str) -> None:
+        """Show that page, as it was left."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.switch_mode(place)
+
+    def act_last(self) -> None:
+        """The page before this one."""
+        if self._last_place:
+            self.go(self._last_place)
+
+    def act_quit(self) -> None:
+        """Leave; when jobs run the last words say that they go on."""
+        page = self.page
+        pulse = page.pulse if page is not None else None
+        self.exit(0, message=_goodbye(pulse.running + pulse.queued) if pulse else None)
+
+    def act_refresh(self) -> None:
+        """Read everything again."""
+        self.feed.refresh()
+        self._say("reading everything again")
+
+    def act_pause(self) -> None:
+        """Hold the screen still, or go on."""
+        self.paused = not self.paused
+        if not self.paused:
+            self.feed.refresh()
+        self._say("paused; the work goes on" if self.paused else "going on")
+
+    def act_mouse(self) -> None:
+        """Take the mouse from the terminal, or give it back (DEC private modes 1000 to 1006 and 1015)."""
+        self.mouse = not self.mouse
+        switch = "h" if self.mouse else "l"
+        if self._driver is not None:
+            self._driver.write("".join(f"\x1b[?{mode}{switch}" for mode in (1000, 1003, 1015, 1006)))
+            self._driver.flush()
+        self._say(f"mouse {'on' if self.mouse else 'off: the terminal selects text itself'}")
+
+    def act_screenshot(self) -> None:
+        """Write this screen as SVG into the current folder."""
+        name = f"slipway-{self.clock():%Y%m%d-%H%M%S}.svg"
+        try:
+            self._say(f"wrote {self.save_screenshot(name)}", "ok")
+        except OSError as error:
+            self._say(f"cannot write {name}: {error.strerror}", "bad")
+
+    def act_theme(self) -> None:
+        """The next theme."""
+        names = list(theme.NAMES.values())
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self._say(f"theme: {next(name for name, full in theme.NAMES.items() if full == self.theme)}")
+
+    def act_help(self) -> None:
+        """Every key of this page."""
+        from tui.screens.help import HelpScreen
+
+        if self.page is not None:
+            self.push_screen(HelpScreen(self.page.place))
+
+    def act_jump(self) -> None:
+        """Ask for a page's name."""
+        from tui.screens.prompt import Prompt
+
+        self.push_screen(Prompt(":"), self._jump)
+
+    def act_palette(self) -> None:
+        """Every action by name."""
+        from tui.screens.palette import Palette
+
+        if self.page is not None:
+            self.push_screen(Palette(self.page), lambda chosen: self.action_do(chosen) if chosen else None)
+
+    def _jump(self, text: str | None) -> None:
+        wanted = (text or "").strip().lower()
+        if not wanted:
+            return
+        if wanted in ("q", "quit"):
+            self.act_quit()
+            return
+        found = [place for place in PLACES if place.startswith(wanted)]
+        if len(found) == 1:
+            self.go(found[0])
+        else:
+            self._say(f"no page {wanted}; there are {', '.join(PLACES)}", "warn")
+
+    def _say(self, text: str, tone: str = "plain") -> None:
+        if self.page is not None:
+            self.page.say(text, tone)
+
+
+def _go(place: str) -> Callable[[Console], None]:
+    return lambda console: console.go(place)
+
+
+for _place in PLACES:
+    setattr(Console, f"act_go_{_place}", _go(_place))
+
+
+def _goodbye(jobs: int) -> str | None:
+    if not jobs:
+        return None
+    goes = "1 job goes" if jobs == 1 else f"{jobs} jobs go"
+    return f"{goes} on without this console. Look again: slipway, or slipway deployment list"

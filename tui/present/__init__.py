@@ -1,0 +1,1 @@
+"""Rows, numbers and states as text; pure functions, no terminal."""

@@ -1,0 +1,103 @@
+"""The frame's lines: where one is, how everything is, what is filtered, the message, the best keys."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from tui.present.states import sign
+from tui.present.text import Cell, Line, ago, fit, printable, wrapped
+
+if TYPE_CHECKING:
+    from textual.geometry import Size
+
+    from engine.console.desk import Pulse
+    from tui.widgets.table import Table
+
+
+def place(title: str, pulse: "Pulse | None", standing: str, paused: bool, read_only: bool, width: int) -> Line:
+    """Row 1: place left, live status right."""
+    left: list[Cell] = [(" Slipway ", "key"), (f" {title}", "title")]
+    if paused:
+        left.append(("  [paused: p goes on]", "warn"))
+    if read_only:
+        left.append(("  [read-only]", "dim"))
+    if standing == "loading":
+        left.append(("  loading ...", "dim"))
+    right = status(pulse) if pulse is not None else []
+    room = width - sum(cell_len(text) for text, _ in left)
+    while right and sum(cell_len(text) + 2 for text, _ in right) > room:
+        right.pop(0)
+    gap = room - sum(cell_len(text) + 2 for text, _ in right)
+    spaced = [part for cell in right for part in (cell, ("  ", "plain"))]
+    return (*left, (" " * max(0, gap), "plain"), *spaced)
+
+
+def status(pulse: "Pulse") -> list[Cell]:
+    """How everything is; the most important comes last, so that a narrow line keeps it."""
+    worker = sign("worker", pulse.worker)
+    told: list[Cell] = [("staging on", "ok") if pulse.staging else ("- staging off", "warn")]
+    if pulse.worker != "none":
+        told.append((str(worker), worker.tone))
+    jobs = pulse.running + pulse.queued
+    told.append(
+        (f"> {pulse.running} running" + (f" {pulse.queued} queued" if pulse.queued else ""), "busy")
+        if jobs
+        else ("o idle", "dim")
+    )
+    if pulse.down:
+        told.append((f"! {pulse.down}/{pulse.endpoints} endpoints down", "bad"))
+    if pulse.stale_claims:
+        told.append((f"~ {pulse.stale_claims} stale claim{'s' if pulse.stale_claims > 1 else ''}", "warn"))
+    return told
+
+
+def viewed(table: "Table", order: str | None, error: str, since: datetime | None, now: datetime) -> Line:
+    """Row 2: how many rows, filter, order, marks; and that they are old."""
+    shown = f" {table.count}" if table.count == table.total else f" {table.count} of {table.total}"
+    parts: list[Cell] = [(shown, "dim")]
+    if table.filter:
+        parts.append((f"  /{printable(table.filter.text)}", "key"))
+    if order:
+        parts.append((f"  by {order.lower()}{' down' if table.reverse else ''}", "dim"))
+    if table.marked:
+        parts.append((f"  * {len(table.marked)} marked", "key"))
+    if table.in_range:
+        parts.append(("  range: v ends it", "key"))
+    if since is not None:
+        parts.append((f"  ~ stale: as of {ago(since, now)} ago{': ' + one_line(error) if error else ''}", "warn"))
+    return tuple(parts)
+
+
+def keys(best: list[tuple[str, str]], width: int) -> Line:
+    """The last row: the best keys that there is room for; help and quit always."""
+    while len(best) > 2 and sum(len(key) + len(label) + 3 for key, label in best) > width:
+        best = [*best[:-3], *best[-2:]]
+    return tuple(part for key, label in best for part in ((f" {key}", "key"), (f" {label} ", "dim")))
+
+
+def one_line(text: str) -> str:
+    """Any text in one line, control characters escaped."""
+    return printable(" ".join(text.split()))
+
+
+def cannot_read(error: str, width: int) -> list[Line]:
+    """The body when nothing could be read yet."""
+    lines = [((line, "bad"),) for line in wrapped(error, width)]
+    return [
+        (("! The store cannot be read.", "bad"),),
+        (),
+        *lines,
+        (),
+        (("It is tried again every 2 s. y copies this.", "dim"),),
+    ]
+
+
+def too_small(pulse: "Pulse | None", size: "Size") -> list[Line]:
+    """The body below 60x16."""
+    running = status(pulse) if pulse is not None else []
+    return [
+        *[(cell,) for cell in reversed(running)],
+        ((fit(f"too small: {size.width}x{size.height}, needs 60x16", max(1, size.width - 2)), "warn"),),
+        (("q", "key"), (" quit; jobs go on", "dim")),
+    ]

@@ -1,0 +1,59 @@
+"""Before something is destroyed: what goes, what stays, and the name to be typed."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tui.present.text import Line
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
+
+
+class Confirm(ModalScreen[bool]):
+    """True when the name was typed and entered, False when it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Leave", show=False)]
+    DEFAULT_CSS = """
+    Confirm { align: center middle; background: $background 60%; }
+    Confirm Vertical { width: 76; height: auto; max-height: 90%; border: solid $error; background: $background; }
+    Confirm Lines { height: auto; max-height: 14; }
+    Confirm Input { border: none; height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def __init__(self, title: str, lines: Sequence[Line], name: str) -> None:
+        """`name`: what has to be typed."""
+        super().__init__()
+        self._title, self._lines, self._name = title, lines, name
+
+    def compose(self) -> ComposeResult:
+        """What goes, the question, the input."""
+        with Vertical():
+            yield FrameLine(id="title")
+            yield Lines(id="lines")
+            yield FrameLine(id="question")
+            yield Input(id="typed")
+            yield FrameLine(id="error")
+
+    def on_mount(self) -> None:
+        """The input has the keys."""
+        self.query_one("#title", FrameLine).show(((f" {self._title}", "bad"),))
+        lines = self.query_one(Lines)
+        lines.styles.height = min(14, max(1, len(self._lines)))
+        lines.show(self._lines)
+        asked = ((" Type ", "plain"), (self._name, "key"), (" and enter; esc leaves", "plain"))
+        self.query_one("#question", FrameLine).show(asked)
+        typed = self.query_one(Input)
+        typed.cursor_blink = False
+        typed.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Only the very name will do."""
+        if event.value.strip() == self._name:
+            self.dismiss(True)
+        else:
+            self.query_one("#error", FrameLine).show(((" That is not the name; nothing was done.", "warn"),))

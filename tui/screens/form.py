@@ -1,0 +1,141 @@
+"""A form: fields one below the other, below them what is wrong. It stays until the engine has accepted it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from engine.errors import SlipwayError
+from tui.present.text import Line, wrapped
+from tui.widgets.choice import Choice
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
+
+LABEL = 16
+"""Cells of a field's label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. With `choices` it is one of those, else text; `secret` is not shown. `hint` is for an empty one."""
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+
+
+Submit = Callable[["Form", Mapping[str, str]], None]
+"""Takes what was filled in: calls `form.done()` at the end, or `form.wrong(...)`."""
+
+
+class Form(ModalScreen[bool]):
+    """True when it was accepted, False when it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(False)", "Leave", show=False),
+        Binding("ctrl+s", "submit", "Save", show=False, priority=True),
+        Binding("down", "app.focus_next", "Next", show=False),
+        Binding("up", "app.focus_previous", "Previous", show=False),
+    ]
+    DEFAULT_CSS = """
+    Form { align: center middle; background: $background 60%; }
+    Form #box { width: 78; max-width: 100%; height: auto; max-height: 100%; }
+    Form #box { border: solid $secondary; background: $background; }
+    Form #fields { height: auto; max-height: 16; }
+    Form .field { height: 1; }
+    Form Label { width: 17; color: $dim; padding: 0 0 0 1; }
+    Form Input { border: none; height: 1; padding: 0; background: $panel; width: 1fr; }
+    Form Input:focus { background: $cursor; color: $cursor-text; }
+    Form Choice { width: 1fr; }
+    Form #wrong { height: auto; max-height: 6; }
+    """
+
+    def __init__(self, title: str, fields: Sequence[Field], submit: Submit) -> None:
+        """`submit` is called with every field's text when the form is sent."""
+        super().__init__()
+        self._title, self._fields, self._submit = title, fields, submit
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """Title, fields, what is wrong, keys."""
+        with Vertical(id="box"):
+            yield FrameLine(id="title")
+            with VerticalScroll(id="fields", can_focus=False):
+                for field in self._fields:
+                    with Horizontal(classes="field"):
+                        yield Label(field.label)
+                        yield _widget(field)
+            yield Lines(id="wrong")
+            yield FrameLine(id="keys")
+
+    def on_mount(self) -> None:
+        """The first field has the keys."""
+        self.query_one("#title", FrameLine).show(((f" {self._title}", "title"),))
+        keys = (
+            (" enter", "key"),
+            (" next ", "dim"),
+            (" ctrl+s", "key"),
+            (" save ", "dim"),
+            (" esc", "key"),
+            (" leave", "dim"),
+        )
+        self.query_one("#keys", FrameLine).show(keys)
+        self._say([])
+        for one in self.query(Input):
+            one.cursor_blink = False
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the fields hold now."""
+        return {field.name: self._text(field) for field in self._fields}
+
+    def on_input_submitted(self) -> None:
+        """Enter goes on, and in the last field it sends."""
+        last = self.query_one(f"#{self._fields[-1].name}")
+        if self.focused is last:
+            self.action_submit()
+        else:
+            self.app.action_focus_next()
+
+    def action_submit(self) -> None:
+        """Send it, once."""
+        if not self._busy:
+            self._busy = True
+            self._say([(("working ...", "busy"),)])
+            self._submit(self, self.values)
+
+    def done(self) -> None:
+        """It was accepted."""
+        self.dismiss(True)
+
+    def wrong(self, error: SlipwayError | str, field: str = "") -> None:
+        """It was not: say why, and go to the field that the error names."""
+        self._busy = False
+        self._say([((line, "bad"),) for line in wrapped(str(error), 72)])
+        if field:
+            self.query_one(f"#{field}").focus()
+
+    def _text(self, field: Field) -> str:
+        widget = self.query_one(f"#{field.name}")
+        return widget.value if isinstance(widget, Input | Choice) else ""
+
+    def _say(self, lines: list[Line]) -> None:
+        wrong = self.query_one("#wrong", Lines)
+        wrong.display = bool(lines)
+        wrong.styles.height = max(1, len(lines))
+        wrong.show(lines)
+
+
+def _widget(field: Field) -> Widget:
+    if field.choices:
+        return Choice(field.choices, field.value or field.choices[0], id=field.name)
+    return Input(field.value, placeholder=field.hint, password=field.secret, id=field.name, select_on_focus=False)

@@ -1,0 +1,398 @@
+"""A page: a table of one kind of thing in the frame that all pages share, with the detail of the row beside it.
+
+Row 1 says where one is and how everything is, row 2 filter, order and marks; then the body; then the message line and
+the five best keys. What a page can do is in `tui.actions`; a page has a method `act_...` for each action of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from engine.errors import SlipwayError
+from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page, shown_key
+from tui.messages import PageFailed, PageRead
+from tui.present import frame
+from tui.present.text import Line
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
+from tui.widgets.table import Table, View
+
+if TYPE_CHECKING:
+    from engine.console.desk import Desk, Pulse
+    from tui.app import Console
+
+WIDE, TALL, LARGE = 120, 48, 160
+"""From 120 columns on the detail is beside the list, from 160x48 on a page may show a third pane."""
+
+SMALLEST = (60, 16)
+
+OLD = 10.0
+"""Seconds after which what is shown counts as stale: the feed reads every page at least that often."""
+
+
+class Standing(StrEnum):
+    """The states of a page."""
+
+    LOADING = "loading"
+    EMPTY = "empty"
+    ERROR = "error"
+    STALE = "stale"
+    READY = "ready"
+
+
+def bindings(*scopes: str) -> list[BindingType]:
+    """The keys of these scopes' actions; ids let config.toml give them other keys."""
+    return [
+        Binding(",".join(action.keys), f"do('{action.id}')", action.label, show=False, id=action.id)
+        for action in ACTIONS
+        if action.scope in scopes
+    ]
+
+
+class Page(Screen[None]):
+    """The base of every page. `place` is its name in the registry, `title` what the first line calls it."""
+
+    AUTO_FOCUS = "Table"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TABLE)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-small"), (60, "-narrow"), (WIDE, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (16, "-normal"), (TALL, "-tall")]
+    DEFAULT_CSS = """
+    Page { layout: vertical; }
+    Page #detail { display: none; border-left: solid $secondary; }
+    Page.-wide #detail { display: block; }
+    Page #notice { display: none; }
+    Page.-notice #notice { display: block; }
+    Page.-notice #body { display: none; }
+    """
+
+    place: ClassVar[str]
+    title_text: ClassVar[str]
+    view: ClassVar[View]
+    app: "Console"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.standing = Standing.LOADING
+        self.pulse: Pulse | None = None
+        self._read_at: datetime | None = None
+        self._error = ""
+        self._message: Line = ()
+        self._scroll: float = 0
+
+    # What a page is asked for
+
+    def read(self, desk: "Desk") -> Sequence[Any]:
+        """The rows, in the feed's thread; imports of the engine are inside. Raises SlipwayError."""
+        raise NotImplementedError
+
+    def detail(self, row: Any, now: datetime) -> list[Line]:
+        """All that is known of a row."""
+        raise NotImplementedError
+
+    def empty(self) -> list[Line]:
+        """Why there is nothing, and the one next key."""
+        raise NotImplementedError
+
+    def copied(self, row: Any) -> str:
+        """What `y` copies of a row: its id, or its whole error."""
+        return self.view.key(row)
+
+    def why_not(self, action: Action) -> str:
+        """Why the action cannot be taken now, "" when it can. A page adds its own reasons."""
+        if action.writes and self.app.read_only:
+            return "this console is read-only"
+        return ""
+
+    # The frame
+
+    def compose(self) -> ComposeResult:
+        """The frame with the page's table; a page with more panes extends `body`."""
+        yield FrameLine(id="place")
+        yield FrameLine(id="view")
+        yield from self.body()
+        yield Lines(id="notice")
+        yield FrameLine(id="message")
+        yield FrameLine(id="keys")
+
+    def body(self) -> ComposeResult:
+        """List and detail."""
+        with Horizontal(id="body"):
+            yield Table(self.view, self.app.clock, id="table")
+            yield Lines(id="detail")
+
+    def on_mount(self) -> None:
+        """Ask for the rows; from now on time passes."""
+        self.table.jump = 8 if self.app.slow else 1
+        self._clockwork = self.set_interval(2.0 if self.app.slow else 1.0, self._tick)
+        self.app.feed.look(self)
+        self._show_frame()
+
+    def on_screen_resume(self) -> None:
+        """On the screen again: read anew."""
+        self._clockwork.resume()
+        self.app.came_to(self.place)
+        self.app.feed.look(self)
+        self._show_frame()
+
+    def on_screen_suspend(self) -> None:
+        """Hidden: no timers."""
+        self._clockwork.pause()
+
+    def on_resize(self) -> None:
+        """Too small for the frame: only what runs, and how to leave."""
+        self._judge()
+        self.call_after_refresh(self._show_frame)
+
+    @property
+    def table(self) -> Table:
+        """The page's table."""
+        return self.query_one("#table", Table)
+
+    @property
+    def message(self) -> Line:
+        """What the message line says."""
+        return self._message
+
+    @property
+    def row(self) -> Any | None:
+        """The row under the cursor."""
+        return self.table.row
+
+    @property
+    def rows(self) -> list[Any]:
+        """The marked rows, or the one under the cursor."""
+        return self.table.marked_rows
+
+    # Readings
+
+    def took(self, reading: PageRead) -> None:
+        """Rows have come."""
+        self._read_at, self._error, self.pulse = reading.at, "", reading.pulse
+        self.table.show(reading.rows)
+        self._judge()
+
+    def failed(self, failure: PageFailed) -> None:
+        """They could not be read; what was there stays, grey."""
+        self._error = failure.error
+        self._judge()
+
+    def _judge(self) -> None:
+        """In which state the page is, and what is seen of it then."""
+        if self._read_at is None:
+            standing = Standing.ERROR if self._error else Standing.LOADING
+        elif self._error or (self.app.clock() - self._read_at).total_seconds() > OLD:
+            standing = Standing.STALE
+        else:
+            standing = Standing.READY if self.table.total else Standing.EMPTY
+        self.standing = standing
+        small = self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+        notice = self._notice(small)
+        self.set_class(bool(notice), "-notice")
+        if notice:
+            self.query_one("#notice", Lines).show(notice)
+        dim = standing is Standing.STALE
+        if self.table.dim != dim:
+            self.table.dim = dim
+            self.table.redraw()
+        self._show_frame()
+        self._show_detail()
+
+    def _notice(self, small: bool) -> list[Line]:
+        """What stands in the body in place of the table, [] when the table does."""
+        if small:
+            return frame.too_small(self.pulse, self.size)
+        if self.standing is Standing.EMPTY:
+            return self.empty()
+        if self.standing is Standing.ERROR:
+            return frame.cannot_read(self._error, max(20, self.size.width - 4))
+        return []
+
+    def _tick(self) -> None:
+        if self.app.paused:
+            return
+        if self.standing is Standing.READY and self._read_at is not None:
+            # The feed reads when something changes; nothing to read is not old.
+            self._read_at = max(self._read_at, self.app.feed_alive_at or self._read_at)
+        self.table.tick()
+        self._judge()
+
+    def on_table_moved(self) -> None:
+        """The cursor is on another row."""
+        self._show_detail()
+        self._show_frame()
+
+    def _show_detail(self) -> None:
+        detail = self.query_one("#detail", Lines)
+        if detail.display:
+            row = self.row
+            detail.show(self.detail(row, self.app.clock()) if row is not None else [])
+
+    def _show_frame(self) -> None:
+        if not self.is_mounted:
+            return
+        table, width = self.table, self.size.width
+        title = f"{PLACES[self.place]} {self.title_text}"
+        self.query_one("#place", FrameLine).show(
+            frame.place(title, self.pulse, self.standing, self.app.paused, self.app.read_only, width)
+        )
+        order = None if table.sorted_by is None else self.view.columns[table.sorted_by].title
+        since = self._read_at if self.standing is Standing.STALE else None
+        self.query_one("#view", FrameLine).show(
+            frame.viewed(table, order, self._error if since else "", since, self.app.clock())
+        )
+        self.query_one("#message", FrameLine).show(self._message)
+        self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
+
+    def _best(self) -> list[tuple[str, str]]:
+        own = sorted((action for action in on_page(self.place) if action.footer), key=lambda action: action.footer)
+        best = [(self.app.key_of(action), action.label) for action in own]
+        return [*best, ("/", "filter"), ("?", "help"), ("q", "quit")]
+
+    # What is said to the operator
+
+    def say(self, text: str, tone: str = "plain") -> None:
+        """Put this on the message line."""
+        self._message = ((frame.one_line(text), tone),)
+        self.query_one("#message", FrameLine).show(self._message)
+
+    def ask(self, verb: Callable[["Desk"], Any], doing: str, done: Callable[[Any], str] | str) -> None:
+        """Let the engine do something, saying so before and after; a refusal is said too, in full with `y`."""
+        self.say(f"{doing} ...", "busy")
+
+        def finished(result: Any) -> None:
+            self.say(done if isinstance(done, str) else done(result), "ok")
+
+        self.app.feed.ask(verb, finished, self.refused)
+
+    def refused(self, error: SlipwayError) -> None:
+        """Something could not be done: the message line says why, `y` copies all of it."""
+        self.app.last_error = str(error)
+        self.say(str(error), "bad")
+
+    # Actions
+
+    def action_do(self, action_id: str) -> None:
+        """Take an action of the registry, or say why it cannot be taken."""
+        action = BY_ID[action_id]
+        why = self.why_not(action)
+        if why:
+            self.say(f"{action.label}: {why}", "warn")
+            return
+        getattr(self, action.method)()
+
+    def act_filter(self) -> None:
+        """Ask for words; the table follows while they are typed."""
+        from tui.screens.prompt import Prompt
+
+        def typed(text: str) -> None:
+            from tui.present.filter import Filter
+
+            self.table.filter = Filter(text)
+            self.table.arrange()
+            self._show_frame()
+
+        before = self.table.filter.text
+
+        def ended(text: str | None) -> None:
+            typed(before if text is None else text)
+
+        self.app.push_screen(Prompt("/", before, typed), ended)
+
+    def act_sort(self) -> None:
+        """The next column, after the last one the order that the rows come in."""
+        table = self.table
+        after = 0 if table.sorted_by is None else table.sorted_by + 1
+        table.sorted_by = after if after < len(self.view.columns) else None
+        table.arrange()
+        table.redraw()
+        self._show_frame()
+
+    def act_reverse(self) -> None:
+        """Turn the order round."""
+        if self.table.sorted_by is None:
+            self.say("s sorts by a column first", "warn")
+            return
+        self.table.reverse = not self.table.reverse
+        self.table.arrange()
+        self.table.redraw()
+
+    def act_mark(self) -> None:
+        """Mark the row."""
+        self.table.mark()
+        self._show_frame()
+
+    def act_range(self) -> None:
+        """Begin or end a range of marks."""
+        self.table.mark_range()
+        self._show_frame()
+
+    def act_open(self) -> None:
+        """The detail of the row, in a screen of its own."""
+        from tui.screens.detail import DetailScreen
+
+        if self.row is not None:
+            self.app.push_screen(DetailScreen(self, self.view.key(self.row)))
+
+    def act_down(self) -> None:
+        """Next row."""
+        self.table.move(1)
+
+    def act_up(self) -> None:
+        """Row before."""
+        self.table.move(-1)
+
+    def act_top(self) -> None:
+        """First row."""
+        self.table.go(0)
+
+    def act_bottom(self) -> None:
+        """Last row."""
+        self.table.go(self.table.count - 1)
+
+    def act_halfdown(self) -> None:
+        """Half a page down."""
+        self.table.half_page(1)
+
+    def act_halfup(self) -> None:
+        """Half a page up."""
+        self.table.half_page(-1)
+
+    def act_back(self) -> None:
+        """First the marks go, then the filter, then one is back on the page before."""
+        if self.table.marked or self.table.in_range:
+            self.table.unmark()
+        elif self.table.filter:
+            from tui.present.filter import Filter
+
+            self.table.filter = Filter("")
+            self.table.arrange()
+        else:
+            self.app.action_do("last")
+        self._show_frame()
+
+    def act_copy(self) -> None:
+        """Copy the last error, or the row's id; shown as well, because not every terminal takes it (OSC 52)."""
+        text = self.app.last_error or (self.copied(self.row) if self.row is not None else "")
+        self.app.last_error = ""
+        if not text:
+            self.say("nothing to copy", "warn")
+            return
+        self.app.copy_to_clipboard(text)
+        self.say(f"copied: {text}")
+
+    def __getattr__(self, name: str) -> Any:
+        """Actions that are the same everywhere are the console's."""
+        if name.startswith("act_"):
+            return getattr(self.app, name)
+        raise AttributeError(name)
+
+
+def key_hint(action_id: str) -> str:
+    """The first key of an action, as people write it."""
+    return shown_key(BY_ID[action_id].keys[0])

@@ -1,0 +1,50 @@
+"""Lines of text that scroll: details, help, logs. Only the visible ones are painted."""
+
+from collections.abc import Sequence
+
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.present.text import Line
+from tui.widgets.paint import Painter
+
+
+class Lines(Painter, ScrollView, can_focus=True):
+    """Any number of lines, each of any number of cells; what changed is repainted line by line."""
+
+    DEFAULT_CSS = """
+    Lines { height: 1fr; width: 1fr; padding: 0 1; scrollbar-size: 1 1; scrollbar-gutter: stable; }
+    """
+
+    def __init__(self, follow: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        """`follow`: stay at the end when lines are added there, as long as the end is in view."""
+        super().__init__(id=id)
+        self._lines: Sequence[Line] = ()
+        self._follow = follow
+
+    @property
+    def text(self) -> str:
+        """Every line without colours."""
+        return "\n".join("".join(text for text, _ in line) for line in self._lines)
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these lines."""
+        before, self._lines = self._lines, lines
+        at_end = self.scroll_offset.y >= self.max_scroll_y
+        width = max((sum(len(text) for text, _ in line) for line in lines), default=0)
+        # As wide as the pane at least: a line that is too long is cut, and read whole in its own screen.
+        self.virtual_size = Size(min(width, self.size.width or width), len(lines))
+        if self._follow and at_end:
+            self.scroll_end(animate=False, immediate=True)
+        top = self.scroll_offset.y
+        for y in range(self.size.height):
+            old = before[top + y] if top + y < len(before) else None
+            new = lines[top + y] if top + y < len(lines) else None
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """The y-th visible line."""
+        index = y + self.scroll_offset.y
+        return self.strip(self._lines[index] if index < len(self._lines) else (), self.size.width)

@@ -1,0 +1,309 @@
+"""A table of any number of rows: only what is visible is formatted and painted, only what changed is painted again.
+
+Textual's own DataTable repaints itself at every change (15,000 B) and takes seconds for 10,000 rows; of this one a
+changed cell costs its own bytes (reference sheet `tui`, facts 1 and 2).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.present.filter import Filter
+from tui.present.text import Line, fit
+from tui.widgets.paint import Painter
+
+GUTTER = 2
+"""Cells left of the first column: the cursor's `>` and a mark's `*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`width` in cells, the title included; `grow`: its share of what is left over. The column with the highest `drop`
+    goes first when there is no room, 0 never. `sort`: what rows are compared by, None for what the cell says.
+    """
+
+    title: str
+    width: int
+    grow: int = 0
+    align: str = "left"
+    drop: int = 0
+    sort: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How rows of one kind are shown: pure functions. `cells` gives one cell for each column."""
+
+    columns: tuple[Column, ...]
+    key: Callable[[Any], str]
+    cells: Callable[[Any, datetime], Line]
+
+
+@dataclass(frozen=True, slots=True)
+class _Painted:
+    """What a line of the screen shows now."""
+
+    cells: Line
+    mark: str
+    cursor: bool
+
+
+@dataclass(slots=True)
+class _Layout:
+    """The columns that there is room for: (number, x, width)."""
+
+    columns: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class Table(Painter, ScrollView, can_focus=True):
+    """Rows with a cursor, marks, a filter and an order, all of which survive new rows."""
+
+    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; overflow-x: hidden; scrollbar-size: 1 1; }"
+
+    class Moved(Message):
+        """The cursor is on another row, or on none."""
+
+    def __init__(self, view: View, clock: Callable[[], datetime], id: str | None = None) -> None:  # noqa: A002
+        """`clock` tells the time that relative times are counted from, UTC."""
+        super().__init__(id=id)
+        self.view = view
+        self.clock = clock
+        self.filter = Filter("")
+        self.sorted_by: int | None = None
+        self.reverse = False
+        self.marked: frozenset[str] = frozenset()
+        self.dim = False
+        """Whether the rows are old: they are shown, and grey."""
+        self.jump = 1
+        """Lines to scroll by when the cursor leaves the window; more on a slow line, where scrolling is a repaint."""
+        self._rows: Sequence[Any] = ()
+        self._order: Sequence[Any] = ()
+        self._cursor = 0
+        self._cursor_key = ""
+        self._range_from: int | None = None
+        self._now = clock()
+        self._layout = _Layout()
+        self._painted: dict[int, _Painted] = {}
+
+    # What it shows
+
+    @property
+    def count(self) -> int:
+        """Rows that the filter lets through."""
+        return len(self._order)
+
+    @property
+    def total(self) -> int:
+        """Rows in all."""
+        return len(self._rows)
+
+    @property
+    def row(self) -> Any | None:
+        """The row under the cursor, None when there is none."""
+        return self._order[self._cursor] if self._order else None
+
+    @property
+    def marked_rows(self) -> list[Any]:
+        """The marked rows that the filter lets through; without any the one under the cursor."""
+        found = [row for row in self._order if self.view.key(row) in self.marked] if self.marked else []
+        return found or ([self.row] if self.row is not None else [])
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        """The rows as shown, in order."""
+        return self._order
+
+    def show(self, rows: Sequence[Any]) -> None:
+        """Show these rows; the cursor stays on its row, the marks on theirs."""
+        self._rows = rows
+        if self.marked:
+            self.marked &= {self.view.key(row) for row in rows}
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Filter and sort anew."""
+        self._now = self.clock()
+        rows = self._rows
+        if self.filter:
+            rows = [row for row in rows if self.filter.lets(self._searched(row))]
+        if self.sorted_by is not None:
+            rows = sorted(rows, key=self._sort_key(self.sorted_by), reverse=self.reverse)
+        self._order = rows
+        self._find_cursor()
+        self._resize_content()
+        self._refresh_changed()
+        self.post_message(self.Moved())
+
+    def tick(self) -> None:
+        """Time has passed: what says how long ago something was is painted again."""
+        self._now = self.clock()
+        self._refresh_changed()
+
+    # The cursor
+
+    def go(self, index: int) -> None:
+        """Put the cursor on that row, or the nearest that there is."""
+        index = max(0, min(index, len(self._order) - 1))
+        before, self._cursor = self._cursor, index
+        self._cursor_key = self.view.key(self._order[index]) if self._order else ""
+        if self._range_from is not None and self._order:
+            first, last = sorted((self._range_from, index))
+            self.marked |= {self.view.key(row) for row in self._order[first : last + 1]}
+            self._refresh_changed()
+        if index == before:
+            return
+        top, height = self.scroll_offset.y, self._page
+        if not top <= index < top + height:
+            reach = min(self.jump, height) - 1
+            target = index - reach if index < top else index - height + 1 + reach
+            self.scroll_to(y=target, animate=False, immediate=True)
+        self._refresh_changed()
+        self.post_message(self.Moved())
+
+    def move(self, by: int) -> None:
+        """Move the cursor by so many rows."""
+        self.go(self._cursor + by)
+
+    def half_page(self, direction: int) -> None:
+        """Move half a window down (1) or up (-1)."""
+        self.move(direction * max(1, self._page // 2))
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go on to the next."""
+        if self.row is not None:
+            self.marked ^= {self._cursor_key}
+            self._refresh_changed()
+            self.move(1)
+
+    def mark_range(self) -> None:
+        """Begin to mark every row that the cursor passes, or end that."""
+        self._range_from = None if self._range_from is not None else self._cursor
+        self.go(self._cursor)
+
+    @property
+    def in_range(self) -> bool:
+        """Whether the cursor marks what it passes."""
+        return self._range_from is not None
+
+    def unmark(self) -> None:
+        """Take every mark away."""
+        self.marked, self._range_from = frozenset(), None
+        self._refresh_changed()
+
+    # Painting
+
+    def render_line(self, y: int) -> Strip:
+        """The head, then the visible rows."""
+        width = self.size.width
+        if y == 0:
+            self._painted.pop(0, None)
+            return self.strip(self._head(), width)
+        painted = self._line(y)
+        if painted is None:
+            self._painted.pop(y, None)
+            return Strip.blank(width, self.style_of("plain"))
+        self._painted[y] = painted
+        style = "cursor" if painted.cursor else "dim" if self.dim else None
+        segments = [Segment((">" if painted.cursor else " ") + painted.mark, self.style_of(style or "key"))]
+        for number, _, size in self._layout.columns:
+            text, tone = painted.cells[number]
+            shown = fit(text, size, self.view.columns[number].align) + " "
+            segments.append(Segment(shown, self.style_of(style or tone)))
+        return Strip(segments).adjust_cell_length(width, self.style_of(style or "plain"))
+
+    def on_resize(self) -> None:
+        """Fewer or more columns."""
+        self._lay_out()
+        self._resize_content()
+        self.refresh()
+
+    def redraw(self) -> None:
+        """Paint everything again: the order or the colours have changed."""
+        self._lay_out()
+        self.refresh()
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def _line(self, y: int) -> _Painted | None:
+        index = y + self.scroll_offset.y - 1
+        if index >= len(self._order):
+            return None
+        row = self._order[index]
+        mark = "*" if self.marked and self.view.key(row) in self.marked else " "
+        return _Painted(self.view.cells(row, self._now), mark, index == self._cursor)
+
+    def _refresh_changed(self) -> None:
+        """Paint again the cells that say something else than on the screen."""
+        for y in range(1, self.size.height):
+            before, now = self._painted.get(y), self._line(y)
+            if now == before:
+                continue
+            if before is None or now is None or (before.cursor, before.mark) != (now.cursor, now.mark):
+                self.refresh(Region(0, y, self.size.width, 1))
+                continue
+            for number, x, width in self._layout.columns:
+                if before.cells[number] != now.cells[number]:
+                    self.refresh(Region(x, y, width, 1))
+
+    def _head(self) -> Line:
+        cells = [(" " * GUTTER, "head")]
+        for number, _, width in self._layout.columns:
+            column = self.view.columns[number]
+            arrow = ("v" if self.reverse else "^") if number == self.sorted_by else ""
+            cells.append((fit(column.title + arrow, width, column.align) + " ", "head"))
+        return tuple(cells)
+
+    def _lay_out(self) -> None:
+        """Give the columns their places; those that there is no room for are left out, the least important first."""
+        room = self.size.width - GUTTER
+        kept = list(range(len(self.view.columns)))
+        while sum(self.view.columns[one].width + 1 for one in kept) > room:
+            droppable = [one for one in kept if self.view.columns[one].drop]
+            if not droppable:
+                break
+            kept.remove(max(droppable, key=lambda one: self.view.columns[one].drop))
+        left = max(0, room - sum(self.view.columns[one].width + 1 for one in kept))
+        shares = sum(self.view.columns[one].grow for one in kept) or 1
+        x, places = GUTTER, []
+        for one in kept:
+            column = self.view.columns[one]
+            width = column.width + left * column.grow // shares
+            places.append((one, x, width))
+            x += width + 1
+        self._layout = _Layout(places)
+
+    def _resize_content(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._order) + 1)
+
+    def _find_cursor(self) -> None:
+        """The cursor goes where its row has gone; when that is no longer there it stays in its place."""
+        index = min(self._cursor, max(0, len(self._order) - 1))
+        if self._order and self.view.key(self._order[index]) != self._cursor_key:
+            where = (at for at, row in enumerate(self._order) if self.view.key(row) == self._cursor_key)
+            index = next(where, index)
+        self._cursor = index
+        self._cursor_key = self.view.key(self._order[index]) if self._order else ""
+
+    def _searched(self, row: Any) -> dict[str, str]:
+        cells = self.view.cells(row, self._now)
+        return {column.title.lower(): text.lower() for column, (text, _) in zip(self.view.columns, cells, strict=True)}
+
+    def _sort_key(self, number: int) -> Callable[[Any], Any]:
+        own = self.view.columns[number].sort
+        if own is None:
+            return lambda row: self.view.cells(row, self._now)[number][0].casefold()
+
+        def key(row: Any) -> tuple[bool, Any]:
+            value = own(row)
+            return (value is None, 0 if value is None else value)  # what is not known comes last
+
+        return key
