@@ -10,7 +10,7 @@ from cli.session import chosen_store
 app = typer.Typer()
 
 
-@app.command(epilog=examples("slipway", "slipway console --read-only", "slipway console --plain"))
+@app.command(epilog=examples("slipway console --read-only", "slipway console --plain"))
 def console(
     read_only: Annotated[bool, typer.Option("--read-only", help="Nothing can be changed from here.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Line by line: for screen readers and pipes.")] = False,
