@@ -65,6 +65,11 @@ chaos: setup ## kill the worker 200 times in the middle of deployments: make cha
 bench: setup ## the measured claims: Slipway against govc
 	$(PYTHON) -m bench.upload $(ARGS)
 
+.PHONY: docs
+docs: setup ## the documents that are made from the code; tests say when they are out of date
+	$(PYTHON) -m tests.faults.matrix
+	$(PYTHON) -m tui.keys
+
 .PHONY: lock
 lock: setup ## pin the dependencies anew within pyproject.toml's ranges; newest: make lock ARGS=--upgrade
 	make/lock.sh $(ARGS)

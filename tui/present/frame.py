@@ -65,7 +65,9 @@ def viewed(table: "Table", order: str | None, error: str, since: datetime | None
     if table.in_range:
         parts.append(("  range: v ends it", "key"))
     if since is not None:
-        parts.append((f"  ~ stale: as of {ago(since, now)} ago{': ' + one_line(error) if error else ''}", "warn"))
+        age = ago(since, now)
+        old = "a moment ago" if age == "now" else f"{age} ago"
+        parts.append((f"  ~ stale: as of {old}{': ' + one_line(error) if error else ''}", "warn"))
     return tuple(parts)
 
 
