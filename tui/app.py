@@ -162,7 +162,15 @@ class Console(App[int]):
         if page is not None and self.screen is page:
             page.action_do(action_id)
         else:
-            getattr(self, BY_ID[action_id].method)()
+            self.take(BY_ID[action_id])
+
+    def take(self, action: Action) -> None:
+        """Do what is the same on every page."""
+        family, _, place = action.id.partition(".")
+        if family == "go":
+            self.go(place)
+        else:
+            getattr(self, action.method)()
 
     def go(self, place: str) -> None:
         """Show that page, as it was left."""
@@ -252,14 +260,6 @@ class Console(App[int]):
     def _say(self, text: str, tone: str = "plain") -> None:
         if self.page is not None:
             self.page.say(text, tone)
-
-
-def _go(place: str) -> Callable[[Console], None]:
-    return lambda console: console.go(place)
-
-
-for _place in PLACES:
-    setattr(Console, f"act_go_{_place}", _go(_place))
 
 
 def _goodbye(jobs: int) -> str | None:

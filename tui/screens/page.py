@@ -284,7 +284,10 @@ class Page(Screen[None]):
         if why:
             self.say(f"{action.label}: {why}", "warn")
             return
-        getattr(self, action.method)()
+        if hasattr(self, action.method):
+            getattr(self, action.method)()
+        else:  # the same everywhere
+            self.app.take(action)
 
     def act_filter(self) -> None:
         """Ask for words; the table follows while they are typed."""
@@ -385,12 +388,6 @@ class Page(Screen[None]):
             return
         self.app.copy_to_clipboard(text)
         self.say(f"copied: {text}")
-
-    def __getattr__(self, name: str) -> Any:
-        """Actions that are the same everywhere are the console's."""
-        if name.startswith("act_"):
-            return getattr(self.app, name)
-        raise AttributeError(name)
 
 
 def key_hint(action_id: str) -> str:
