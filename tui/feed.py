@@ -32,6 +32,7 @@ class Page(Protocol):
     """What the feed needs to know of the page that is on screen."""
 
     place: str
+    every: float
 
     def read(self, desk: "Desk") -> Any:
         """The page's rows; called in the feed's thread."""
@@ -132,11 +133,16 @@ class StoreFeed:
                 self._ended.wait(AGAIN)
 
     def _feed(self, desk: "Desk") -> None:
-        """Read the page whenever something has changed, but not more often than the screen can take."""
+        """Read the page whenever something has changed, but not more often than the screen can take.
+
+        And after `every` seconds anyhow: of a process that died, or a log that grew, the store does not tell.
+        """
+        began = time.monotonic()
         while not self._ended.is_set():
             wanted = self._wanted.is_set()
             self._wanted.clear()
-            if wanted or desk.changed(POLL):
+            every = self._page.every if self._page is not None else self._pace
+            if wanted or desk.changed(POLL) or time.monotonic() - began >= every:
                 began = time.monotonic()
                 self._read(desk)
                 # Somebody who changes the page, or asked for something, does not wait for the pace.

@@ -74,6 +74,8 @@ class Page(Screen[None]):
     place: ClassVar[str]
     title_text: ClassVar[str]
     view: ClassVar[View]
+    every: ClassVar[float] = 5.0
+    """Seconds after which it is read anew although nothing in the store has changed."""
     app: "Console"
 
     def __init__(self) -> None:
