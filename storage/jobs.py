@@ -136,6 +136,11 @@ def stagings(store: Store, endpoint_id: int, component_uid: str) -> list[Job]:
     return _select(store, select(jobs).where(*alike).order_by(jobs.c.id.desc()))
 
 
+def recent_stagings(store: Store, limit: int = 500) -> list[Job]:
+    """The newest stagings of all endpoints, newest first."""
+    return _select(store, select(jobs).where(jobs.c.kind == Kind.STAGE).order_by(jobs.c.id.desc()).limit(limit))
+
+
 def ask_cancel(store: Store, job_id: int) -> bool:
     """Ask the worker to stop the job; False when it has ended already."""
     with store.begin() as tx:

@@ -3,24 +3,43 @@
 import logging
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from engine.errors import CertificateRefused, LoginRefused, SlipwayError, Unreachable
+from engine.errors import CertificateRefused, Failed, LoginRefused, SlipwayError, Unreachable
 from engine.site import Site, open_site
 from engine.staging.templates import Template, listing
 from engine.vsphere.properties import read
 from engine.vsphere.vms import vcenter_time
 from storage import components, endpoints
 from storage.endpoints import Endpoint
+from storage.pace import pace_of
 from storage.store import Store
 
 log = logging.getLogger(__name__)
 
 EVERY = 10.0
 """Seconds between two looks at an endpoint that answers."""
+
+A_SECOND = 5
+"""Looks at all endpoints together; with many of them each is looked at more seldom."""
+
+SHARE = 20
+"""A look that took long, as in a large inventory, is repeated after so many times that: it must not cost the screen
+its processor."""
+
+DEADLINE = 15.0
+"""Seconds that an observer waits for an answer, where a job may wait longer: an operator wants to know."""
+
+AT_ONCE, PATIENCE = 16, 2.0
+"""So many endpoints are asked at the same time. One that has not answered for so many seconds only waits, and does not
+count any more: silent ones delay nobody."""
+
+LEAVE = 0.5
+"""Seconds that leaving waits for the sessions to be closed."""
 
 PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds until one that did not answer is tried again, the first time, the second, ..."""
@@ -61,21 +80,24 @@ class Observer:
 
     def __init__(self, store: Store) -> None:
         """Observes nothing until the first `of`."""
-        self._store = store
+        self.store = store
+        self.gate = Gate()
         self._eyes: dict[int, _Eye] = {}
         self._lock = threading.Lock()
         self.news = 0
         """Grows with everything that was seen."""
 
     def of(self, endpoint: Endpoint) -> Observed:
-        """What is known of the endpoint; it is observed from now on."""
+        """What is known of the endpoint, as just read from the store; it is observed from now on."""
         with self._lock:
             eye = self._eyes.get(endpoint.id)
             if eye is None or eye.endpoint != _asked(endpoint):
                 if eye is not None:
                     eye.close()
-                eye = self._eyes[endpoint.id] = _Eye(self, self._store, endpoint)
+                eye = self._eyes[endpoint.id] = _Eye(self, endpoint)
                 eye.start()
+            elif eye.observed.state is State.LOGIN_REFUSED and not endpoint.refused:
+                eye.wake()  # it has got another password, or somebody logged in by hand
             return eye.observed
 
     def keep(self, known: set[int]) -> None:
@@ -91,8 +113,15 @@ class Observer:
                 eye.wake()
 
     def stop(self) -> None:
-        """Observe nothing any more; does not wait for those that are asking."""
-        self.keep(set())
+        """Observe nothing any more; waits a moment for those that only have to log out, never for one that is asking."""
+        with self._lock:
+            eyes = list(self._eyes.values())
+            self._eyes.clear()
+        for eye in eyes:
+            eye.close()
+        until = time.monotonic() + LEAVE
+        for eye in eyes:
+            eye.join(max(0.0, until - time.monotonic()))
 
     @property
     def count(self) -> int:
@@ -112,6 +141,36 @@ class Observer:
             self.news += 1
 
 
+class Gate:
+    """Lets AT_ONCE ask at the same time, the others wait for their turn."""
+
+    def __init__(self) -> None:
+        """Nobody is asking."""
+        self._began: list[float] = []
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """A turn; who takes longer than PATIENCE keeps nobody waiting."""
+        with self._freed:
+            while len(asking := self._asking()) >= AT_ONCE:
+                self._freed.wait(min(asking) + PATIENCE - time.monotonic())
+            began = time.monotonic()
+            self._began = [*asking, began]
+        try:
+            yield
+        finally:
+            with self._freed:
+                if began in self._began:
+                    self._began.remove(began)
+                self._freed.notify()
+
+    def _asking(self) -> list[float]:
+        """Since when each of those asks that count."""
+        now = time.monotonic()
+        return [began for began in self._began if now < began + PATIENCE]
+
+
 def _asked(endpoint: Endpoint) -> Endpoint:
     """The endpoint as far as another value means asking anew: what is learned from it does not."""
     return replace(endpoint, instance_uuid=None, refused=False)
@@ -120,16 +179,19 @@ def _asked(endpoint: Endpoint) -> Endpoint:
 class _Eye:
     """One endpoint's thread."""
 
-    def __init__(self, observer: Observer, store: Store, endpoint: Endpoint) -> None:
+    def __init__(self, observer: Observer, endpoint: Endpoint) -> None:
         self.endpoint = _asked(endpoint)
         self.observed = Observed()
         self._observer = observer
-        self._store = store
+        self._store = observer.store
         self._wake = threading.Event()
         self._closed = False
+        self._failures = 0
+        # A daemon: a vCenter that never answers must not keep the console from ending.
+        self._thread = threading.Thread(target=self._run, name=f"observe {endpoint.name}", daemon=True)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=f"observe {self.endpoint.name}", daemon=True).start()
+        self._thread.start()
 
     def wake(self) -> None:
         self._wake.set()
@@ -138,31 +200,50 @@ class _Eye:
         self._closed = True
         self._wake.set()
 
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+
     def _run(self) -> None:
-        failures = 0
         while not self._closed:
             try:
-                with ExitStack() as session:
-                    site = session.enter_context(open_site(self._store, self.endpoint.name))
-                    while not self._closed:
-                        self._see(site)
-                        failures = 0
-                        self._rest(EVERY)
+                self._watch()
             except SlipwayError as error:
-                pause = PAUSES[min(failures, len(PAUSES) - 1)]
-                failures += 1
-                self._failed(error, pause)
-                self._rest(pause)
+                self._failed(error)
+            except Exception as error:  # a defect of ours costs this row only, too
+                log.exception("observing %s", self.endpoint.name)
+                kind = type(error).__name__
+                self._failed(Failed("cannot observe", on=self.endpoint.name, why=kind, fix="see the log: page 8"))
+
+    def _watch(self) -> None:
+        """Look again and again in one session, as long as it answers."""
+        patience = pace_of(self._store)
+        pace = replace(patience, call_deadline_seconds=min(DEADLINE, patience.call_deadline_seconds))
+        with ExitStack() as session:
+            with self._observer.gate.turn():
+                if self._closed:
+                    return
+                site = session.enter_context(open_site(self._store, self.endpoint.name, pace))
+            while not self._closed:
+                try:
+                    with self._observer.gate.turn():
+                        took = self._see(site)
+                except Unreachable:
+                    site.session.break_off()  # no logout from a server that does not answer
+                    raise
+                self._rest(max(EVERY, took * SHARE, self._observer.count / A_SECOND))
 
     def _rest(self, seconds: float) -> None:
         self._wake.wait(seconds)
         self._wake.clear()
 
-    def _see(self, site: Site) -> None:
+    def _see(self, site: Site) -> float:
+        """Look, and tell; how many seconds it took."""
         asked = time.monotonic()
         vcenter_time(site.session)
         latency = time.monotonic() - asked
         space = read(site.session, site.target.datastore, "summary.freeSpace", "summary.capacity")
+        templates = tuple(listing(site, components.listing(self._store)))
+        self._failures = 0
         self._tell(
             Observed(
                 state=State.READY,
@@ -170,12 +251,14 @@ class _Eye:
                 latency=latency,
                 free_bytes=int(space["summary.freeSpace"]),
                 capacity_bytes=int(space["summary.capacity"]),
-                templates=tuple(listing(site, components.listing(self._store))),
+                templates=templates,
                 seen=datetime.now(UTC),
             )
         )
+        return time.monotonic() - asked
 
-    def _failed(self, error: SlipwayError, pause: float) -> None:
+    def _failed(self, error: SlipwayError) -> None:
+        """Tell why, and wait until it is tried again."""
         log.info("%s", error)
         known = self.observed
         match error:
@@ -186,10 +269,13 @@ class _Eye:
             case Unreachable():
                 state = State.STALE if known.seen else State.UNREACHABLE
             case _:
-                state = State.STALE if known.seen else State.FAILED
+                state = State.FAILED
+        pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
+        self._failures += 1
         told = f"{error.what} {error.on}".strip() + (f": {error.why}" if error.why else "")
         next_try = datetime.now(UTC) + timedelta(seconds=pause)
         self._tell(replace(known, state=state, error=told, fix=error.fix, next_try=next_try))
+        self._rest(pause)
 
     def _tell(self, observed: Observed) -> None:
         self.observed = observed

@@ -92,12 +92,16 @@ def claim_endpoint(site: Site) -> int:
     """The id that claims on this site's folder are named by: of the endpoints that lead to one folder the first's, so
     that those who stage through different ones take turns.
     """
+    return first_to_the_folder(site.endpoint, endpoints.listing(site.store))
 
-    def place(endpoint: Endpoint) -> tuple[str | None, str, str]:
-        return endpoint.instance_uuid, endpoint.datacenter, endpoint.vmfolder.strip("/")
 
-    here = place(site.endpoint)
-    return min([site.endpoint.id, *(one.id for one in endpoints.listing(site.store) if place(one) == here)])
+def first_to_the_folder(endpoint: Endpoint, known: Iterable[Endpoint]) -> int:
+    """The lowest id of those endpoints that lead to this one's folder, itself included."""
+
+    def place(one: Endpoint) -> tuple[str | None, str, str]:
+        return one.instance_uuid, one.datacenter, one.vmfolder.strip("/")
+
+    return min([endpoint.id, *(one.id for one in known if place(one) == place(endpoint))])
 
 
 def path_of(site: Site, uid: str) -> str:

@@ -35,6 +35,8 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "absent": Sign(OFF, "absent", "dim"),
         "queued": Sign(RUNNING, "queued", "busy"),
         "staging": Sign(RUNNING, "staging", "busy"),
+        "cancelling": Sign(RUNNING, "cancelling", "warn"),
+        "claimed": Sign(LOCKED, "claimed", "warn"),
         "staged": Sign(READY, "staged", "ok"),
         "unverified": Sign(READY, "unverified", "ok"),
         "outdated": Sign(STALE, "outdated", "warn"),

@@ -71,6 +71,14 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line for line in lines if line] or [""]
 
 
-def fields(pairs: list[tuple[str, object]], width: int = 14) -> list[Line]:
-    """Label and value, one below the other; a Cell as value keeps its colour."""
-    return [((fit(label, width), "dim"), value if isinstance(value, tuple) else plain(value)) for label, value in pairs]
+def fields(pairs: list[tuple[str, object]], width: int = 14, room: int = 42) -> list[Line]:
+    """Label and value, one below the other; a Cell as value keeps its colour. A long value goes on below itself, so
+    that a path or a digest is whole also beside the list.
+    """
+    lines: list[Line] = []
+    for label, value in pairs:
+        text, tone = value if isinstance(value, tuple) else plain(value)
+        first, *rest = wrapped(text, room)
+        lines.append(((fit(label, width), "dim"), (first, tone)))
+        lines += [((" " * width, "dim"), (more, tone)) for more in rest]
+    return lines
