@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+FOR_TEMPLATE = "for the template "
+"""How the detail of a VM's step `waiting` begins while a template is staged for it; the template's uid follows."""
+
 
 class Watcher(Protocol):
     """Somebody who watches a deployment: a terminal, a log, a test. `item` is a VM's name or a template's uid."""

@@ -11,6 +11,7 @@ from engine.deploy.plan import Way
 from engine.errors import Failed, Gone, SlipwayError, StagingFault
 from engine.jobs.now import Now, Steps
 from engine.jobs.work import Work
+from engine.progress import FOR_TEMPLATE
 from engine.staging import templates
 from engine.staging.identity import Identity
 from engine.vsphere import vms
@@ -149,7 +150,7 @@ def _wait_for_staging(work: Work, item: Item) -> None:
     work.cancel.check()
     job = jobs.create_stage(work.store, endpoint, uid, work.job.deployment_id, work.job.priority)
     work.first_staging.setdefault(uid, job.id)
-    work.recorder.began(item.name, "waiting", f"for the template {uid}")
+    work.recorder.began(item.name, "waiting", f"{FOR_TEMPLATE}{uid}")
     while (job := jobs.get(work.store, job.id)).active:
         work.cancel.pause(POLL)
     if job.state is State.CANCELLED:

@@ -244,11 +244,11 @@ def clear(store: Store, shown: Standing, force: bool = False) -> None:
     while True:
         found = find(store, shown.name)
         if not found.is_held_as(shown):
-            why, fix = "it changed hands meanwhile", "look again: slipway lock list"
+            why, fix = "it changed hands meanwhile", "look again who has it"
             raise Conflict("cannot clear", on=found.name, why=why, fix=fix)
         if found.verdict is Verdict.LIVE and not force:
             why = f"its holder is at work ({found.evidence})"
-            raise Conflict("cannot clear", on=found.name, why=why, fix="wait for it, or add --force")
+            raise Conflict("cannot clear", on=found.name, why=why, fix="wait for it, or clear it by force")
         if claims.delete(store, found.name, found.value):
             audit.record(store, "claim cleared", found.name, found.evidence)
             return

@@ -4,7 +4,7 @@ Textual's own DataTable repaints itself at every change (15,000 B) and takes sec
 changed cell costs its own bytes (reference sheet `tui`, facts 1 and 2).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -39,11 +39,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How rows of one kind are shown: pure functions. `cells` gives one cell for each column."""
+    """How rows of one kind are shown: pure functions. `cells` gives one cell for each column; `values` is what an
+    export writes of a row, None for every field of it.
+    """
 
     columns: tuple[Column, ...]
     key: Callable[[Any], str]
     cells: Callable[[Any, datetime], Line]
+    values: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

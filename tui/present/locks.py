@@ -1,0 +1,165 @@
+"""Claims as rows and as detail: the evidence first, then what clearing one would mean."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tui.present.states import sign
+from tui.present.text import Cell, Line, age, fields, local, plain, wrapped
+from tui.widgets.table import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.console.locks import LockRow
+
+COLUMNS = (
+    Column("Claim", 20, grow=3),
+    Column(
+        "Holder",
+        14,
+        grow=2,
+        drop=1,
+        sort=lambda row: row.claim.holder and (row.claim.holder.host, row.claim.holder.pid),
+    ),
+    Column("Age", 4, align="right", sort=lambda row: row.claim.age),
+    Column("Beat", 4, align="right", sort=lambda row: row.claim.silent),
+    Column("State", 22, grow=1),
+)
+
+WRAP = 56
+"""Cells of a line of the detail."""
+
+
+def name(row: "LockRow") -> str:
+    """`esxi-8.0u3g @ vc-01`."""
+    return f"{row.claim.uid} @ {row.endpoint or f'endpoint {row.claim.endpoint_id}, removed'}"
+
+
+def cells(row: "LockRow", _now: datetime) -> Line:
+    """One line."""
+    claim = row.claim
+    return (
+        plain(name(row)),
+        plain(f"{claim.holder.host} pid {claim.holder.pid}" if claim.holder else "unknown"),
+        (_age(claim.age), "plain"),
+        (_age(claim.silent), "warn" if claim.stale else "plain"),
+        _state(row),
+    )
+
+
+def values(row: "LockRow") -> "Mapping[str, Any]":
+    """What an export writes of it."""
+    claim, holder = row.claim, row.claim.holder
+    return {
+        "name": claim.name,
+        "uid": claim.uid,
+        "endpoint": row.endpoint or None,
+        "owner": holder.owner if holder else None,
+        "host": holder.host if holder else None,
+        "pid": holder.pid if holder else None,
+        "token": claim.token,
+        "since": claim.since,
+        "beat": claim.beat,
+        "for": claim.purpose,
+        "deployment": claim.deployment,
+        "verdict": claim.verdict,
+        "evidence": claim.evidence,
+        "waiting": row.waiting,
+    }
+
+
+VIEW = View(COLUMNS, lambda row: row.claim.name, cells, values)
+
+
+def detail(row: "LockRow") -> list[Line]:
+    """All that is known of it."""
+    claim, holder = row.claim, row.claim.holder
+    lines: list[Line] = [(plain(name(row))[:1] + ("title",),), ()]
+    lines += fields([("state", _state(row))])
+    lines += _paragraph("evidence", claim.evidence)
+    if holder is not None:
+        job = "by hand" if claim.deployment is None else f"deployment {claim.deployment}"
+        lines += fields(
+            [
+                ("holder", f"{holder.owner}@{holder.host} pid {holder.pid}"),
+                ("last beat", f"{_ago(claim.silent)}, {local(claim.beat)}"),
+                ("since", f"{_ago(claim.age)}, {local(claim.since)}"),
+                ("for", claim.purpose),
+                ("asked for", job),
+                ("token", claim.token),
+                ("boot id", holder.boot_id),
+                ("pid namespace", holder.pid_ns),
+            ]
+        )
+    else:
+        lines += fields([("value", claim.value), ("age", "unknown")])
+    lines += fields([("claim", claim.name)])
+    lines += [(), (("who waits", "dim"),)]
+    lines += [(plain(f"  {one}"),) for one in row.waiting] or [(("  nobody", "plain"),)]
+    lines += [(), (("what clearing means", "dim"),), *_wrapped(_meaning(row))]
+    return lines
+
+
+def question(row: "LockRow") -> "Sequence[Line]":
+    """What is said before one claim is cleared."""
+    claim = row.claim
+    lines: list[Line] = [(plain(name(row)), ("  ", "plain"), _state(row))]
+    lines += [((line, "plain"),) for line in wrapped(claim.evidence, 70)]
+    if row.live:
+        lines += [(), *_wrapped("It is refused: its holder is at work. Wait for it, or cancel its job.", "bad", 70)]
+        by_force = "By force all the same: it learns so before its next write, stops, and contends for the claim anew."
+        return [*lines, *_wrapped(by_force, "plain", 70)]
+    return [*lines, (), *_wrapped(_meaning(row), "plain", 70)]
+
+
+def questions(rows: "Sequence[LockRow]") -> "Sequence[Line]":
+    """What is said before several are cleared."""
+    return [(plain(name(row)), ("  ", "plain"), _state(row)) for row in rows]
+
+
+EMPTY: list[Line] = [
+    (("Nobody stages anything now.", "title"),),
+    (),
+    (("A claim is the right to upload one component to one endpoint: it is here", "plain"),),
+    (("while that goes on, and after a crash until somebody takes it over.", "plain"),),
+    (),
+    (("  2", "key"), ("  templates: what is staged, and staging more", "plain")),
+]
+
+
+def _state(row: "LockRow") -> Cell:
+    state = sign("claim", row.claim.verdict)
+    return str(state), state.tone
+
+
+def _meaning(row: "LockRow") -> str:
+    waits = "who waits stages at once" if row.waiting else "the next who needs it stages"
+    if row.live:
+        return "X refuses: its holder is at work. It is given back when the staging ends."
+    if row.foreign:
+        return (
+            f"It was not written by Slipway, so nobody knows whether its writer is still at work: look there first. "
+            f"Cleared, {waits}. It is never taken over by itself."
+        )
+    return (
+        f"The claim's row is deleted and {waits}. In vCenter nothing is touched: what the holder left half-made is "
+        f"finished or removed by the next staging. It also goes by itself when somebody stages this component."
+    )
+
+
+def _paragraph(label: str, text: str) -> list[Line]:
+    told = wrapped(text, WRAP - 14)
+    return [*fields([(label, told[0])]), *fields([("", line) for line in told[1:]])]
+
+
+def _wrapped(text: str, tone: str = "plain", width: int = WRAP) -> list[Line]:
+    return [((line, tone),) for line in wrapped(text, width)]
+
+
+def _age(seconds: float | None) -> str:
+    return "?" if seconds is None else age(seconds)
+
+
+def _ago(seconds: float | None) -> str:
+    told = _age(seconds)
+    return told if told in ("now", "?") else f"{told} ago"
