@@ -1,19 +1,22 @@
 """A site: one endpoint with an open session, and where its VMs go. What staging and deploying work on."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from engine.errors import LoginRefused, NotFound
+from engine.errors import LoginRefused, NotFound, SlipwayError
 from engine.vsphere.inventory import Target, drs_enabled, placement_host, target_of
 from engine.vsphere.refs import HostRef
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Trust
 from storage import endpoints
 from storage.endpoints import Endpoint
-from storage.pace import pace_of
+from storage.pace import Pace, pace_of
 from storage.store import Store
+
+log = logging.getLogger(__name__)
 
 # One per endpoint: of many who would log in with the same wrong password, one does.
 _turns: dict[int, threading.Lock] = {}
@@ -62,7 +65,10 @@ def login_turn(store: Store, endpoint_id: int, *, by_hand: bool = False) -> Iter
         try:
             yield address
         except LoginRefused as error:
-            _note_refusal(store, endpoint_id, address)
+            try:
+                _note_refusal(store, endpoint_id, address)
+            except SlipwayError as unwritten:  # whoever tried must learn of the refusal all the same
+                log.warning("the refused login is not noted: %s", unwritten)
             error.fix = f"slipway endpoint update {endpoint.name} --password-stdin; it is not retried by itself"
             raise
         if endpoint.refused:
@@ -89,15 +95,17 @@ def _note_refusal(store: Store, endpoint_id: int, tried: Address) -> None:
 
 
 @contextmanager
-def open_site(store: Store, name: str) -> Iterator[Site]:
-    """Connect to the endpoint, resolve its names, and remember which vCenter it is.
+def open_site(store: Store, name: str, pace: Pace | None = None) -> Iterator[Site]:
+    """Connect to the endpoint, resolve its names, and remember which vCenter it is. `pace`: another than the store's.
 
     Raises NotFound (endpoint, or an object it names), LoginRefused (also when it was refused before: nothing is tried
     then), EndpointUnreachable, CertificateRefused.
     """
     endpoint = endpoints.get(store, name)
     _check_not_refused(endpoint)
-    with connect(address_of(store, endpoint), pace_of(store), lambda: login_turn(store, endpoint.id)) as session:
+    with connect(
+        address_of(store, endpoint), pace or pace_of(store), lambda: login_turn(store, endpoint.id)
+    ) as session:
         if endpoint.instance_uuid != session.instance_uuid:
             endpoint = endpoints.update(store, name, instance_uuid=session.instance_uuid)
         target = target_of(session, endpoint)

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from engine.errors import CertificateRefused, Failed, LoginRefused, SlipwayError, Unreachable
-from engine.site import Site, open_site
+from engine.site import Site, address_of, open_site
 from engine.staging.templates import Template, listing
 from engine.vsphere.properties import read
+from engine.vsphere.session import Address
 from engine.vsphere.vms import vcenter_time
 from storage import components, endpoints
 from storage.endpoints import Endpoint
@@ -96,8 +97,8 @@ class Observer:
                     eye.close()
                 eye = self._eyes[endpoint.id] = _Eye(self, endpoint)
                 eye.start()
-            elif eye.observed.state is State.LOGIN_REFUSED and not endpoint.refused:
-                eye.wake()  # it has got another password, or somebody logged in by hand
+            else:
+                eye.heed(endpoint.refused)
             return eye.observed
 
     def keep(self, known: set[int]) -> None:
@@ -106,14 +107,15 @@ class Observer:
             for gone in self._eyes.keys() - known:
                 self._eyes.pop(gone).close()
 
-    def look_again(self) -> None:
-        """Ask every endpoint now."""
+    def look_again(self, endpoint_id: int | None = None) -> None:
+        """Ask every endpoint now, or that one."""
         with self._lock:
-            for eye in self._eyes.values():
-                eye.wake()
+            for one, eye in self._eyes.items():
+                if endpoint_id in (None, one):
+                    eye.wake()
 
     def stop(self) -> None:
-        """Observe nothing any more; waits a moment for those that only have to log out, never for one that is asking."""
+        """Observe nothing any more; waits a moment for those that only have to log out, not for one that is asking."""
         with self._lock:
             eyes = list(self._eyes.values())
             self._eyes.clear()
@@ -187,6 +189,9 @@ class _Eye:
         self._wake = threading.Event()
         self._closed = False
         self._failures = 0
+        self._tried: Address | None = None
+        self._refused: Address | None = None
+        self._known_refused = False
         # A daemon: a vCenter that never answers must not keep the console from ending.
         self._thread = threading.Thread(target=self._run, name=f"observe {endpoint.name}", daemon=True)
 
@@ -195,6 +200,13 @@ class _Eye:
 
     def wake(self) -> None:
         self._wake.set()
+
+    def heed(self, refused: bool) -> None:
+        """The store says whether the login was refused: when it no longer is, somebody has put that right."""
+        if self._known_refused and not refused:
+            self._refused = None
+            self.wake()
+        self._known_refused = refused
 
     def close(self) -> None:
         self._closed = True
@@ -222,6 +234,7 @@ class _Eye:
             with self._observer.gate.turn():
                 if self._closed:
                     return
+                self._check_other_than_refused()
                 site = session.enter_context(open_site(self._store, self.endpoint.name, pace))
             while not self._closed:
                 try:
@@ -231,6 +244,14 @@ class _Eye:
                     site.session.break_off()  # no logout from a server that does not answer
                     raise
                 self._rest(max(EVERY, took * SHARE, self._observer.count / A_SECOND))
+
+    def _check_other_than_refused(self) -> None:
+        """The store remembers a refused login, unless it cannot be written to: a full disk must not lock an account."""
+        self._tried = address_of(self._store, endpoints.get(self._store, self.endpoint.name))
+        if self._tried == self._refused:
+            raise LoginRefused(
+                "cannot log in to", on=self.endpoint.name, why="it was refused before", fix="change its password: e"
+            )
 
     def _rest(self, seconds: float) -> None:
         self._wake.wait(seconds)
@@ -263,7 +284,7 @@ class _Eye:
         known = self.observed
         match error:
             case LoginRefused():
-                state = State.LOGIN_REFUSED
+                state, self._refused = State.LOGIN_REFUSED, self._tried
             case CertificateRefused():
                 state = State.CERTIFICATE_REFUSED
             case Unreachable():
