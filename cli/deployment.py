@@ -1,6 +1,7 @@
 """`slipway deployment`: what was deployed, is being deployed, and what to do about it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +15,9 @@ from cli.session import open_store
 from storage.errors import BadInput, Conflict
 
 if TYPE_CHECKING:
-    from engine.catalog.profiles import Profile
+    from engine.jobs.outcome import TimedStep
     from engine.jobs.submit import Ordered
     from storage.deployments import Deployment
-    from storage.jobs import Job
-    from storage.steps import Step
     from storage.store import Store
 
 LAST_STEPS = 12
@@ -60,17 +59,17 @@ def list_deployments(as_json: Json = False) -> None:
 @app.command(epilog=examples("slipway deployment show 7", "slipway deployment show 7 --json"))
 def show(number: Id, as_json: Json = False) -> None:
     """Show one deployment: its VMs, why one failed, and the steps that were taken."""
-    from engine.jobs.outcome import result_of
+    from engine.jobs.outcome import result_of, timed
     from storage import deployments, jobs, steps
 
     with open_store() as store:
         summary = _summary(store, deployments.get(store, number))
         result = result_of(store, number)
         mine = jobs.of_deployment(store, number)
-        taken = _timed(steps.listing(store, [job.id for job in mine]), mine, _now(store))
+        taken = timed(steps.listing(store, [job.id for job in mine]), mine, _now(store))
     if as_json:
         times = {name: summary[name] for name in ("created", "ended", "age_seconds")}
-        print_json({**result.as_dict(), **times, "steps": taken})
+        print_json({**result.as_dict(), **times, "steps": [asdict(step) for step in taken]})
         return
     created = f"{summary['created'].astimezone():%Y-%m-%d %H:%M}"
     say(f"deployment {number}: {result.name} on {result.endpoint}, created {created}; its last steps:")
@@ -189,27 +188,13 @@ def _print_list(documents: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _timed(taken: "list[Step]", mine: "list[Job]", now: datetime) -> list[dict[str, Any]]:
-    """Each step with how long it took: until the item's next one, the last one until its job ended."""
-    until = {job.id: job.ended or now for job in mine}
-    following: dict[tuple[int, str], datetime] = {}
-    timed = []
-    for step in reversed(taken):
-        ended = following.get((step.job_id, step.item), until[step.job_id])
-        following[step.job_id, step.item] = step.began
-        seconds = round((ended - step.began).total_seconds(), 3)
-        told = {"item": step.item, "step": step.step, "detail": step.detail, "began": step.began, "seconds": seconds}
-        timed.append(told)
-    return timed[::-1]
-
-
-def _print_steps(timed: Sequence[dict[str, Any]]) -> None:
+def _print_steps(timed: "Sequence[TimedStep]") -> None:
     from cli.units import duration
 
     print_table(
         ("TIME", "ITEM", "STEP", "TOOK", "DETAIL"),
         [
-            (f"{one['began'].astimezone():%H:%M:%S}", one["item"], one["step"], duration(one["seconds"]), one["detail"])
+            (f"{one.began.astimezone():%H:%M:%S}", one.item, one.step, duration(one.seconds), one.detail)
             for one in timed
         ],
     )
@@ -258,12 +243,8 @@ def _ordered(
     from engine.deploy.variables import read_password
     from engine.jobs import submit
 
-    recorded = submit.recorded_profile(deployment)
     if path is not None:
-        profile = profile_from(path, overrides)
-        if _identity(profile) != _identity(recorded):
-            why = f"deployment {deployment.id} has another name, endpoint or other VMs"
-            raise BadInput(f"cannot {verb} with", on=str(path), why=why, fix="give the profile that was deployed")
+        profile = submit.the_same(deployment, profile_from(path, overrides), verb, str(path))
     elif submit.needs_values(deployment):
         raise BadInput(
             f"cannot {verb} deployment",
@@ -272,10 +253,5 @@ def _ordered(
             fix="add --profile FILE",
         )
     else:
-        profile = recorded
+        profile = submit.recorded_profile(deployment)
     return submit.Ordered(profile, read_password(store, profile.password))
-
-
-def _identity(profile: "Profile") -> tuple[str, str, list[str]]:
-    names = [entry.vm_name(profile.domain) for step in profile.steps for entry in step]
-    return profile.name, profile.endpoint, names

@@ -36,16 +36,18 @@ class Rates:
         now = self._clock()
         with self._lock:
             seen = self._seen.setdefault(transfer, deque())
+            if seen and done < seen[-1][1]:
+                seen.clear()  # it began anew, or sends a part again: what was before tells nothing of what is left
             if not seen or seen[-1][1] != done:
                 seen.append((now, done))
             while len(seen) > 2 and seen[1][0] < now - WINDOW:
                 seen.popleft()
             began, first = seen[0]
             last, _ = seen[-1]
-        moved, took = done - first, now - began
-        rate = moved / took if moved > 0 and took > 0 else 0.0
+        took = now - began
+        rate = (done - first) / took if took > 0 else 0.0
         silent = now - last
-        left = (total - done) / rate if rate and silent < SILENT else None
+        left = max(0, total - done) / rate if rate and silent < SILENT else None
         return Rate(rate, left, silent)
 
     def forget(self, running: set[int]) -> None:

@@ -1,12 +1,15 @@
 """What became of a deployment, as the store tells it: while it runs, and when it has ended."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from engine.jobs.submit import active_job
 from storage import deployments, endpoints, jobs, steps
 from storage.deployments import Deployment
-from storage.jobs import Kind
+from storage.jobs import Job, Kind
+from storage.steps import Step
 from storage.store import Store
 
 
@@ -41,6 +44,30 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """The stable JSON form (docs/cli.md)."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedStep:
+    """A step that an item went through, and how long it took; the last one still counts while its job is active."""
+
+    item: str
+    step: str
+    detail: str
+    began: datetime
+    seconds: float
+
+
+def timed(taken: Sequence[Step], mine: Sequence[Job], now: datetime) -> list[TimedStep]:
+    """Each step with how long it took: until the item's next one, the last one until its job ended."""
+    until = {job.id: job.ended or now for job in mine}
+    following: dict[tuple[int, str], datetime] = {}
+    told = []
+    for step in reversed(taken):
+        ended = following.get((step.job_id, step.item), until[step.job_id])
+        following[step.job_id, step.item] = step.began
+        seconds = round((ended - step.began).total_seconds(), 3)
+        told.append(TimedStep(step.item, step.step, step.detail, step.began, seconds))
+    return told[::-1]
 
 
 def result_of(store: Store, deployment_id: int) -> Result:

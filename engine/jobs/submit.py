@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from engine.catalog.profiles import Profile, profile_of
-from engine.errors import Conflict
+from engine.errors import BadInput, Conflict
 from storage import audit, components, deployments, endpoints, jobs
 from storage.deployments import PENDING, REMOVED, Deployment
 from storage.endpoints import Endpoint
@@ -109,6 +109,14 @@ def recorded_profile(deployment: Deployment) -> Profile:
     return profile_of(document, f"deployment {deployment.id}")
 
 
+def the_same(deployment: Deployment, profile: Profile, verb: str, where: str) -> Profile:
+    """The profile, read again from `where` to `verb` the deployment. Raises BadInput when it is another one."""
+    if _identity(profile) != _identity(recorded_profile(deployment)):
+        why = f"deployment {deployment.id} has another name, endpoint or other VMs"
+        raise BadInput(f"cannot {verb} with", on=where, why=why, fix="give the profile that was deployed")
+    return profile
+
+
 def ordered_of(store: Store, deployment: Deployment) -> Ordered:
     """What the deployment is to make. Raises Conflict when its values were deleted: it has ended."""
     if deployment.secret is None:
@@ -121,6 +129,11 @@ def _check_idle(store: Store, deployment: Deployment) -> None:
     if active_job(store, deployment) is not None:
         fix = f"follow it: slipway deployment watch {deployment.id}, or cancel it first"
         raise Conflict("cannot change deployment", on=str(deployment.id), why="it is under way", fix=fix)
+
+
+def _identity(profile: Profile) -> tuple[str, str, list[str]]:
+    names = [entry.vm_name(profile.domain) for step in profile.steps for entry in step]
+    return profile.name, profile.endpoint, names
 
 
 def _sealed(store: Store, ordered: Ordered) -> str:
