@@ -57,7 +57,6 @@ CSS = """
 .paint--title { color: $foreground; text-style: bold; }
 .paint--head { color: $dim; text-style: bold; }
 .paint--cursor { color: $cursor-text; background: $cursor; text-style: bold; }
-Screen { background: $background; color: $foreground; }
 """
 
 

@@ -22,7 +22,7 @@ class Confirm(ModalScreen[bool]):
     Confirm { align: center middle; background: $background 60%; }
     Confirm Vertical { width: 76; height: auto; max-height: 90%; border: solid $error; background: $background; }
     Confirm Lines { height: auto; max-height: 14; }
-    Confirm Input { border: none; height: 1; padding: 0 1; background: $panel; }
+    Confirm Input { padding: 0 1; background: $panel; }
     """
 
     def __init__(self, title: str, lines: Sequence[Line], name: str) -> None:
@@ -36,7 +36,7 @@ class Confirm(ModalScreen[bool]):
             yield FrameLine(id="title")
             yield Lines(id="lines")
             yield FrameLine(id="question")
-            yield Input(id="typed")
+            yield Input(id="typed", compact=True)
             yield FrameLine(id="error")
 
     def on_mount(self) -> None:

@@ -53,7 +53,7 @@ class Form(ModalScreen[bool]):
     Form #fields { height: auto; max-height: 16; }
     Form .field { height: 1; }
     Form Label { width: 17; color: $dim; padding: 0 0 0 1; }
-    Form Input { border: none; height: 1; padding: 0; background: $panel; width: 1fr; }
+    Form Input { background: $panel; width: 1fr; }
     Form Input:focus { background: $cursor; color: $cursor-text; }
     Form Choice { width: 1fr; }
     Form #wrong { height: auto; max-height: 6; }
@@ -138,4 +138,11 @@ class Form(ModalScreen[bool]):
 def _widget(field: Field) -> Widget:
     if field.choices:
         return Choice(field.choices, field.value or field.choices[0], id=field.name)
-    return Input(field.value, placeholder=field.hint, password=field.secret, id=field.name, select_on_focus=False)
+    return Input(
+        field.value,
+        placeholder=field.hint,
+        password=field.secret,
+        id=field.name,
+        select_on_focus=False,
+        compact=True,
+    )

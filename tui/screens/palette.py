@@ -31,7 +31,7 @@ class Palette(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Palette { align: center top; background: $background 60%; }
     Palette Vertical { width: 76; height: auto; border: solid $secondary; background: $background; margin: 1 0; }
-    Palette Input { border: none; height: 1; padding: 0 1; background: $panel; }
+    Palette Input { padding: 0 1; background: $panel; }
     Palette Lines { height: 14; }
     """
 
@@ -46,7 +46,7 @@ class Palette(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Input and what it finds."""
         with Vertical():
-            yield Input(placeholder="what to do", id="typed")
+            yield Input(placeholder="what to do", id="typed", compact=True)
             yield Lines(id="found")
 
     def on_mount(self) -> None:

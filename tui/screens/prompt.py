@@ -18,7 +18,7 @@ class Prompt(ModalScreen[str | None]):
     Prompt { align: left bottom; background: $background 0%; }
     Prompt Horizontal { height: 1; background: $panel; }
     Prompt Label { width: auto; color: $primary; text-style: bold; padding: 0 0 0 1; }
-    Prompt Input { border: none; height: 1; padding: 0; background: $panel; width: 1fr; }
+    Prompt Input { background: $panel; width: 1fr; }
     """
 
     def __init__(self, sign: str, text: str = "", typed: Callable[[str], None] | None = None) -> None:
@@ -30,7 +30,7 @@ class Prompt(ModalScreen[str | None]):
         """Sign and input."""
         with Horizontal():
             yield Label(self._sign)
-            yield Input(self._text, select_on_focus=False)
+            yield Input(self._text, select_on_focus=False, compact=True)
 
     def on_mount(self) -> None:
         """No cursor blinks: that would be bytes for nothing."""
