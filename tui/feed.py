@@ -9,21 +9,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from engine.errors import SlipwayError
+from engine.errors import SlipwayError, Unreachable
 from tui.messages import PageFailed, PageRead
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk
     from tui.app import Console
 
-POLL = 0.2
+POLL = 0.1
 """Seconds between two looks for changes; what one console does another shows within a second."""
 
 PACE, SLOW_PACE = 0.5, 2.0
 """Seconds between two readings at least: progress comes several times a second."""
 
 AGAIN = 2.0
-"""Seconds until a store that did not open is tried again."""
+"""Seconds until a store that could not be opened or read is tried again."""
+
+PATIENCE = 10.0
+"""Seconds that something asked for waits for the store to open."""
+
+SHARE, SHARE_AT_REST = 0.25, 0.05
+"""How much of the time is spent reading at most: while things change, and when nothing does."""
 
 T = TypeVar("T")
 
@@ -100,21 +106,25 @@ class StoreFeed:
         """Run the verb in a thread of its own. A daemon: quitting does not wait for a vCenter."""
 
         def work() -> None:
-            self._opened.wait()
-            if self._desk is None or self._console is None:
-                return
-            answer: Callable[[], None]
-            try:
-                result = verb(self._desk)
-            except SlipwayError as error:
-                failure = error
-                answer = lambda: refused(failure)  # noqa: E731
-            else:
-                answer = lambda: done(result)  # noqa: E731
+            answer = self._answer(verb, done, refused)
             self._wanted.set()
-            self._console.later(answer)
+            if self._console is not None:
+                self._console.later(answer)
 
         threading.Thread(target=work, name="ask", daemon=True).start()
+
+    def _answer(
+        self, verb: Callable[["Desk"], T], done: Callable[[T], None], refused: Callable[[SlipwayError], None]
+    ) -> Callable[[], None]:
+        if not self._opened.wait(PATIENCE) or self._desk is None:
+            closed = Unreachable("the store is not open", why="nothing was done", fix="try again when it can be read")
+            return lambda: refused(closed)
+        try:
+            result = verb(self._desk)
+        except Exception as error:  # noqa: BLE001 - a defect must not vanish with its thread
+            failure = _told(error)
+            return lambda: refused(failure)
+        return lambda: done(result)
 
     def _run(self) -> None:
         from cli import log
@@ -128,38 +138,53 @@ class StoreFeed:
                     self._desk = desk
                     self._opened.set()
                     self._feed(desk)
-            except SlipwayError as error:
-                self._fail(error)
+            except Exception as error:  # noqa: BLE001 - without this thread the screen would stand still for ever
+                self._opened.clear()
+                self._fail(_told(error))
                 self._ended.wait(AGAIN)
 
     def _feed(self, desk: "Desk") -> None:
         """Read the page whenever something has changed, but not more often than the screen can take.
 
-        And after `every` seconds anyhow: of a process that died, or a log that grew, the store does not tell.
+        And after `every` seconds anyhow: of a process that died, or a log that grew, the store does not tell. What
+        takes long to read is read less often, so that an endless stream of changes costs a part of one core only.
         """
-        began = time.monotonic()
+        due = 0.0
         while not self._ended.is_set():
             wanted = self._wanted.is_set()
             self._wanted.clear()
+            if not (wanted or desk.changed(POLL) or time.monotonic() >= due):
+                continue
+            began = time.monotonic()
+            read = self._read(desk)
+            took = time.monotonic() - began
             every = self._page.every if self._page is not None else self._pace
-            if wanted or desk.changed(POLL) or time.monotonic() - began >= every:
-                began = time.monotonic()
-                self._read(desk)
-                # Somebody who changes the page, or asked for something, does not wait for the pace.
-                while time.monotonic() - began < self._pace and not self._wanted.wait(POLL / 4):
-                    pass
+            due = began + (max(every, took / SHARE_AT_REST) if read else AGAIN)
+            # Somebody who changes the page, or asked for something, does not wait for the pace.
+            self._wanted.wait(max(self._pace - took, took / SHARE))
 
-    def _read(self, desk: "Desk") -> None:
+    def _read(self, desk: "Desk") -> bool:
         page = self._page
-        if page is None or self._console is None:
-            return
+        if page is None:
+            return False
         try:
             desk.keep_worker()
-            message: PageRead | PageFailed = PageRead(page.place, page.read(desk), desk.pulse(), datetime.now(UTC))
-        except SlipwayError as error:
-            message = PageFailed(page.place, str(error))
-        self._console.post_message(message)
+            self._post(PageRead(page.place, page.read(desk), desk.pulse(), datetime.now(UTC)))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(_told(error))
+            return False
+        return True
 
     def _fail(self, error: SlipwayError) -> None:
-        if self._page is not None and self._console is not None:
-            self._console.post_message(PageFailed(self._page.place, str(error)))
+        if self._page is not None:
+            self._post(PageFailed(self._page.place, str(error)))
+
+    def _post(self, message: PageRead | PageFailed) -> None:
+        if self._console is not None and not self._ended.is_set():
+            self._console.post_message(message)
+
+
+def _told(error: Exception) -> SlipwayError:
+    from engine.console.defects import told
+
+    return told(error)
