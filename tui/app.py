@@ -1,11 +1,15 @@
 """The console: modes (one per page), the keys that are the same everywhere, the theme. Nothing else."""
 
+import logging
+import os
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from tui import theme
@@ -14,6 +18,9 @@ from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
 from tui.screens.page import Page, bindings
+from tui.terminal import Terminal
+
+log = logging.getLogger(__name__)
 
 
 def _endpoints() -> Page:
@@ -61,6 +68,7 @@ def _components() -> Page:
 class Console(App[int]):
     """The console of one store."""
 
+    TITLE = "Slipway"
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "endpoints"
     MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
@@ -72,12 +80,16 @@ class Console(App[int]):
         "logs": _logs,
         "components": _components,
     }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVERYWHERE)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(Scope.EVERYWHERE),
+        # Wherever one is, and whatever config.toml says: in a form too.
+        Binding("ctrl+c,ctrl+q", "do('quit')", show=False, priority=True),
+    ]
     CSS = theme.CSS
 
     def __init__(self, feed: Feed, options: Options, clock: Callable[[], datetime]) -> None:
         """`clock` tells the time, UTC; tests give one that stands still."""
-        super().__init__()
+        super().__init__(driver_class=Terminal)
         self.feed = feed
         self.clock = clock
         self.read_only = options.read_only
@@ -113,6 +125,13 @@ class Console(App[int]):
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(lambda: self.call_later(call))
+
+    def _fatal_error(self) -> None:
+        """A defect: Textual would print the traceback, with every local value. It goes to the log."""
+        error = sys.exc_info()[1]
+        log.critical("unexpected %s on the console", type(error).__name__, exc_info=error)
+        fix = "report it with the last line of the log (slipway paths); jobs go on"
+        self.panic(Text(f"slipway: unexpected error {type(error).__name__}; {fix}"))
 
     # Readings
 
@@ -201,13 +220,20 @@ class Console(App[int]):
             self.feed.refresh()
         self._say("paused; the work goes on" if self.paused else "going on")
 
+    def act_suspend(self) -> None:
+        """Stop like any program at ctrl+z; without a shell whose job this is, nobody could bring it back."""
+        parent = os.getppid()
+        ours = os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+        if ours and isinstance(self._driver, Terminal):
+            self.action_suspend_process()
+        else:
+            self._say("there is no shell here that could bring it back; q leaves, jobs go on", "warn")
+
     def act_mouse(self) -> None:
-        """Take the mouse from the terminal, or give it back (DEC private modes 1000 to 1006 and 1015)."""
+        """Take the mouse from the terminal, or give it back."""
         self.mouse = not self.mouse
-        switch = "h" if self.mouse else "l"
-        if self._driver is not None:
-            self._driver.write("".join(f"\x1b[?{mode}{switch}" for mode in (1000, 1003, 1015, 1006)))
-            self._driver.flush()
+        if isinstance(self._driver, Terminal):  # tests have none
+            self._driver.use_mouse(self.mouse)
         self._say(f"mouse {'on' if self.mouse else 'off: the terminal selects text itself'}")
 
     def act_screenshot(self) -> None:
@@ -220,6 +246,9 @@ class Console(App[int]):
 
     def act_theme(self) -> None:
         """The next theme."""
+        if self.no_color:
+            self._say("NO_COLOR is set: there are no colours to choose from", "warn")
+            return
         names = list(theme.NAMES.values())
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
         self._say(f"theme: {next(name for name, full in theme.NAMES.items() if full == self.theme)}")
@@ -255,7 +284,8 @@ class Console(App[int]):
         if len(found) == 1:
             self.go(found[0])
         else:
-            self._say(f"no page {wanted}; there are {', '.join(PLACES)}", "warn")
+            several = f"{' or '.join(found)}: which?" if found else "no page of that name; ? lists them"
+            self._say(f"{wanted}: {several}", "warn")
 
     def _say(self, text: str, tone: str = "plain") -> None:
         if self.page is not None:

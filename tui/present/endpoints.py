@@ -52,17 +52,22 @@ def latency(seconds: float | None) -> str:
 
 def _seen(row: "EndpointRow", now: datetime) -> str:
     if row.state in ("login refused", "certificate refused"):
-        return "rejected, e edits"
+        return "e edits"
     return "-" if row.seen is None else ago(row.seen, now)
 
 
 def detail(row: "EndpointRow") -> list[Line]:
     """All that is known of it."""
     state = sign("endpoint", row.state)
-    lines: list[Line] = [((row.name, "title"),), ()]
+    lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))])]
+    if row.error:
+        lines += [((line, "bad"),) for line in wrapped(row.error, 56)]
+        lines += [((line, "plain"),) for line in wrapped(row.fix, 56)] if row.fix else []
+        if row.next_try is not None:
+            lines.append((("asked again ", "dim"), (local(row.next_try), "plain")))
+        lines.append(())
     lines += fields(
         [
-            ("state", (str(state), state.tone)),
             ("host", row.server),
             ("version", row.version),
             ("latency", latency(row.latency)),
@@ -79,12 +84,6 @@ def detail(row: "EndpointRow") -> list[Line]:
             ("jobs", row.jobs),
         ]
     )
-    if row.error:
-        lines += [(), (("why", "dim"),)]
-        lines += [((line, "bad"),) for line in wrapped(row.error, 56)]
-        lines += [((line, "plain"),) for line in wrapped(row.fix, 56)] if row.fix else []
-        if row.next_try is not None:
-            lines.append((("asked again ", "dim"), (local(row.next_try), "plain")))
     return lines
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def place(title: str, pulse: "Pulse | None", standing: str, paused: bool, read_only: bool, width: int) -> Line:
     """Row 1: place left, live status right."""
-    left: list[Cell] = [(" Slipway ", "key"), (f" {title}", "title")]
+    left: list[Cell] = [(" Slipway ", "key"), (f" {printable(title)}", "title")]
     if paused:
         left.append(("  [paused: p goes on]", "warn"))
     if read_only:
@@ -92,6 +92,19 @@ def cannot_read(error: str, width: int) -> list[Line]:
         *lines,
         (),
         (("It is tried again every 2 s. y copies this.", "dim"),),
+    ]
+
+
+def nothing_fits(words: str, total: int) -> list[Line]:
+    """The body when the filter lets no row through."""
+    return [
+        (
+            ("Nothing fits the filter ", "plain"),
+            (printable(words), "key"),
+            (f"; there are {total} without it.", "plain"),
+        ),
+        (),
+        (("esc", "key"), (" shows them again", "dim")),
     ]
 
 

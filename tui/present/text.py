@@ -22,8 +22,14 @@ def plain(text: object) -> Cell:
     return (printable(str(text)) if text not in (None, "") else "-", "plain")
 
 
+def harmless(text: str) -> str:
+    """`text` as it may be sent to a terminal; the last gate, for what nobody has escaped before."""
+    return text if text.isprintable() else printable(text)
+
+
 def fit(text: str, width: int, align: str = "left") -> str:
     """`text` in exactly `width` terminal cells: wide characters count two, combining ones none."""
+    text = harmless(text)
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "~" if width > 1 else set_cell_size(text, width)

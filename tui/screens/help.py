@@ -53,7 +53,7 @@ class HelpScreen(Screen[None]):
                     keys = " ".join(self.app.keys_of(action))
                     danger = " (asks for the name)" if action.danger else ""
                     lines.append(
-                        ((f"  {fit(keys, 18)}", "key"), (fit(action.label, 12), "plain"), (action.help + danger, "dim"))
+                        ((f"  {fit(keys, 18)}", "key"), (fit(action.label, 17), "plain"), (action.help + danger, "dim"))
                     )
             lines.append(())
         lines.append((("signs", "title"),))

@@ -181,7 +181,8 @@ class Page(Screen[None]):
 
     def failed(self, failure: PageFailed) -> None:
         """They could not be read; what was there stays, grey."""
-        self._error = failure.error
+        if failure.error != self._error:
+            self.app.last_error = self._error = failure.error
         self._judge()
 
     def _judge(self) -> None:
@@ -213,6 +214,8 @@ class Page(Screen[None]):
             return self.empty()
         if self.standing is Standing.ERROR:
             return frame.cannot_read(self._error, max(20, self.size.width - 4))
+        if self.table.total and not self.table.count:
+            return frame.nothing_fits(self.table.filter.text, self.table.total)
         return []
 
     def _tick(self) -> None:
@@ -245,16 +248,17 @@ class Page(Screen[None]):
         )
         order = None if table.sorted_by is None else self.view.columns[table.sorted_by].title
         since = self._read_at if self.standing is Standing.STALE else None
-        self.query_one("#view", FrameLine).show(
-            frame.viewed(table, order, self._error if since else "", since, self.app.clock())
-        )
+        viewed = frame.viewed(table, order, self._error if since else "", since, self.app.clock())
+        self.query_one("#view", FrameLine).show(viewed if self._read_at else ())
         self.query_one("#message", FrameLine).show(self._message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
     def _best(self) -> list[tuple[str, str]]:
+        """What is best done here now, and what is always there; help and quit last, they are never left out."""
         own = sorted((action for action in on_page(self.place) if action.footer), key=lambda action: action.footer)
-        best = [(self.app.key_of(action), action.label) for action in own]
-        return [*best, ("/", "filter"), ("?", "help"), ("q", "quit")]
+        best = [(self.app.key_of(action), action.label) for action in own if not self.why_not(action)]
+        words, helps, quits = ((self.app.key_of(BY_ID[name]), name) for name in ("filter", "help", "quit"))
+        return [*best, words, ("1-9", "pages"), helps, quits]
 
     # What is said to the operator
 
@@ -300,7 +304,7 @@ class Page(Screen[None]):
 
             self.table.filter = Filter(text)
             self.table.arrange()
-            self._show_frame()
+            self._judge()
 
         before = self.table.filter.text
 
@@ -379,7 +383,7 @@ class Page(Screen[None]):
             self.table.arrange()
         else:
             self.app.action_do("last")
-        self._show_frame()
+        self._judge()
 
     def act_copy(self) -> None:
         """Copy the last error, or the row's id; shown as well, because not every terminal takes it (OSC 52)."""

@@ -1,7 +1,9 @@
 """Lines of text that scroll: details, help, logs. Only the visible ones are painted."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -13,6 +15,14 @@ from tui.widgets.paint import Painter
 class Lines(Painter, ScrollView, can_focus=True):
     """Any number of lines, each of any number of cells; what changed is repainted line by line."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", show=False),
+        Binding("k", "scroll_up", show=False),
+        Binding("g", "scroll_home", show=False),
+        Binding("G", "scroll_end", show=False),
+        Binding("ctrl+d", "page_down", show=False),
+        Binding("ctrl+u", "page_up", show=False),
+    ]
     DEFAULT_CSS = """
     Lines { height: 1fr; width: 1fr; padding: 0 1; scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """

@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.present.text import TONES, Cell
+from tui.present.text import TONES, Cell, harmless
 
 
 class Painter(Widget):
@@ -33,5 +33,5 @@ class Painter(Widget):
 
     def strip(self, cells: Iterable[Cell], width: int, blank: str = "plain") -> Strip:
         """The cells in exactly `width` terminal cells, the rest in the style of `blank`."""
-        painted = Strip([Segment(text, self.style_of(tone)) for text, tone in cells])
+        painted = Strip([Segment(harmless(text), self.style_of(tone)) for text, tone in cells])
         return painted.adjust_cell_length(width, self.style_of(blank))
