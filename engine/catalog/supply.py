@@ -13,9 +13,9 @@ from storage.store import Store
 
 def obstacle(component: Component) -> str:
     """Why there is no OVA of this component to stage or import, and what to do; "" when there is one."""
-    never = _never(component)
-    if never:
-        return f"{never}; leave it out of the profile"
+    why = never(component)
+    if why:
+        return f"{why}; leave it out of the profile"
     by_hand = f"supply its OVA: slipway component set-file {component.uid} OVA"
     if not component.ova_path:
         fetched = component.kind is not Kind.UNSUPPORTED
@@ -38,9 +38,8 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
     from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 
     component = components.get(store, uid)
-    never = _never(component)
-    if never:
-        raise BadInput("cannot supply an OVA for", on=uid, why=never)
+    if why := never(component):
+        raise BadInput("cannot supply an OVA for", on=uid, why=why)
     path = path.absolute()
     try:
         str(path).encode()
@@ -64,7 +63,7 @@ def supplied(component: Component) -> Component:
     return replace(component, kind=Kind.L2 if component.nested else Kind.L1)
 
 
-def _never(component: Component) -> str:
+def never(component: Component) -> str:
     """Why Slipway will never deploy this component, or ""."""
     if component.type == "vcsa":
         return "a vCenter appliance is deployed by its own installer, not by Slipway"

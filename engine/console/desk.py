@@ -6,7 +6,10 @@ Used from several threads; every one of them only reads, or calls what is safe t
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
+from engine.console.files import Files
 from engine.console.observer import Observer
 from engine.console.rates import Rates
 from engine.jobs.presence import Starter, find, is_there
@@ -15,6 +18,9 @@ from storage import jobs, settings
 from storage.changes import Watch
 from storage.jobs import State
 from storage.store import Store, open_store
+
+if TYPE_CHECKING:
+    from engine.console.deploys import DeployRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +44,13 @@ class Desk:
         self.store = store
         self.observer = Observer(store)
         self.rates = Rates()
+        self.files = Files()
+        self.ended: dict[int, tuple[tuple[str, datetime | None], DeployRow]] = {}
+        """Deployments that have ended, by id, with the state and the time that they were read in: read once."""
         self._watch = watch
         self._starter = Starter(store)
         self._news = 0
+        self._at_work: dict[int, int] = {}
 
     def changed(self, seconds: float) -> bool:
         """Whether the store, or what is known of an endpoint, changes within so many seconds; at once when it does.
@@ -48,7 +58,7 @@ class Desk:
         For one thread.
         """
         changed = self._watch.wait(seconds)
-        news, self._news = self._news, self.observer.news
+        news, self._news = self._news, self.observer.news + self.files.news
         return changed or news != self._news
 
     def keep_worker(self) -> None:
@@ -57,8 +67,11 @@ class Desk:
             self._starter.ensure()
 
     def pulse(self) -> Pulse:
-        """How everything is, as of now."""
+        """How everything is, as of now. Where a job has ended since the last one the endpoint is looked at again."""
         active = jobs.active(self.store)
+        before, self._at_work = self._at_work, {job.id: job.endpoint_id for job in active}
+        for ended in before.keys() - self._at_work.keys():
+            self.observer.look_again(before[ended])
         worker = find(self.store)
         hung = worker is not None and worker.hung
         return Pulse(

@@ -1,0 +1,143 @@
+"""Components as the console shows them, and what it does with them: the verbs of `slipway component`."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.cancel import Cancel
+from engine.catalog.components import import_components
+from engine.catalog.supply import never, set_file
+from engine.console.desk import Desk
+from engine.console.files import FileSeen
+from engine.console.observer import observe_all
+from engine.errors import BadInput
+from storage import components
+from storage.components import Component, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentRow:
+    """One component. `state`: enabled, disabled, no OVA, unsupported; `why` explains any but enabled.
+
+    `size_bytes` of the file, None while nobody looked or where there is none; `size_text` is what its file says.
+    `staged` are the endpoints that have its template. `properties` and `networks`: what the OVA is asked and given.
+    """
+
+    uid: str
+    name: str
+    version: str
+    type: str
+    kind: str
+    state: str
+    why: str
+    enabled: bool
+    ova_path: str
+    size_bytes: int | None
+    size_text: str
+    checksum: str
+    staged: tuple[str, ...]
+    description: str
+    url: str
+    download_engine: str
+    download_file: str
+    options: tuple[tuple[str, str], ...] = ()
+    properties: tuple[tuple[str, str], ...] = ()
+    networks: tuple[tuple[str, str], ...] = ()
+
+
+def read(desk: Desk) -> tuple[ComponentRow, ...]:
+    """The catalog by uid."""
+    known = components.listing(desk.store)
+    files = desk.files.of(one.ova_path for one in known if one.ova_path)
+    staged: dict[str, tuple[str, ...]] = {}
+    for endpoint, seen in observe_all(desk.observer, desk.store):
+        for template in seen.templates or ():
+            if template.usable:
+                staged[template.uid] = (*staged.get(template.uid, ()), endpoint.name)
+    return tuple(_row(one, files.get(one.ova_path or "", FileSeen()), staged.get(one.uid, ())) for one in known)
+
+
+def _row(one: Component, file: FileSeen, staged: tuple[str, ...]) -> ComponentRow:
+    state, why = _state(one, file)
+    options = ("Deployment", "DiskProvisioning", "IPAllocationPolicy", "IPProtocol", "Annotation")
+    return ComponentRow(
+        uid=one.uid,
+        name=one.name,
+        version=one.version,
+        type=one.type,
+        kind=one.kind,
+        state=state,
+        why=why,
+        enabled=one.enabled,
+        ova_path=one.ova_path or "",
+        size_bytes=file.size,
+        size_text=one.size_text,
+        checksum=one.checksum,
+        staged=staged,
+        description=one.description,
+        url=one.url,
+        download_engine=one.download_engine,
+        download_file=one.download_file,
+        options=tuple((name, str(one.spec[name])) for name in options if one.spec.get(name)),
+        properties=tuple((each["Key"], each["Value"]) for each in one.spec.get("PropertyMapping") or ()),
+        networks=tuple((each["Name"], each["Network"]) for each in one.spec.get("NetworkMapping") or ()),
+    )
+
+
+def _state(one: Component, file: FileSeen) -> tuple[str, str]:
+    if reason := never(one):
+        return "unsupported", reason
+    if not one.enabled:
+        return "disabled", "it is not deployed; templates that are staged stay"
+    if file.error:
+        return "no OVA", f"its file cannot be read: {file.error}"
+    if not one.ova_path:
+        fetched = "downloads are not there yet" if one.kind is not Kind.UNSUPPORTED else "nothing fetches it"
+        return "no OVA", f"it has no file on this machine, and {fetched}"
+    return "enabled", ""
+
+
+def load(desk: Desk, path: str) -> str:
+    """Add the components of a file, or of a folder of files, to the catalog; what came of it, in words.
+
+    Raises BadInput for an empty path, and as `import_components`: all of them, or none.
+    """
+    imported = import_components(desk.store, [_path(path, "give a component file, or a folder of them")])
+    new = sum(one.new for one in imported)
+    kinds = Counter(str(one.component.kind) for one in imported)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"imported {len(imported)} components ({counts}): {new} new, {len(imported) - new} renewed"
+
+
+def file_size(path: str) -> int:
+    """Bytes of the OVA that is going to be read. Raises BadInput when it cannot be."""
+    file = _path(path, "give the path of its OVA")
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise BadInput("cannot use", on=str(file), why=error.strerror or str(error), fix="give another path") from error
+
+
+def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable[[int], None]) -> str:
+    """Make this file the component's OVA, once its digest is right; its place. Raises as `catalog.supply.set_file`."""
+    found = set_file(desk.store, uid, _path(path, "give the path of its OVA"), cancel, read_bytes)
+    return found.ova_path or ""
+
+
+def switch(desk: Desk, uids: Sequence[str], on: bool) -> None:
+    """Let these components be deployed, or not."""
+    for uid in uids:
+        components.update(desk.store, uid, enabled=on)
+
+
+def _path(text: str, fix: str) -> Path:
+    text = text.strip()
+    if not text:
+        raise BadInput("no path", why="the field is empty", fix=fix)
+    if not text.isprintable():
+        raise BadInput("cannot use", on=ascii(text), why="it has control characters", fix=fix)
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise BadInput("cannot use", on=text, why="there is no such user here", fix=fix) from error

@@ -1,0 +1,54 @@
+"""Looking at the OVAs' files in a thread of its own: a network mount that hangs costs this knowledge and no page."""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+EVERY = 10.0
+"""Seconds between two looks at a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """What is known of a file: its bytes, or why it cannot be read; neither before the first look."""
+
+    size: int | None = None
+    error: str = ""
+
+
+class Files:
+    """What was last seen of each file that somebody asked for."""
+
+    def __init__(self) -> None:
+        """Looks at nothing until the first `of`."""
+        self._seen: dict[str, FileSeen] = {}
+        self._looked = 0.0
+        self._looking = False
+        self._lock = threading.Lock()
+        self.news = 0
+        """Grows with everything that was seen and is new."""
+
+    def of(self, paths: Iterable[str]) -> dict[str, FileSeen]:
+        """What is known of these files; they are looked at, again when the last look is old."""
+        wanted = list(paths)
+        with self._lock:
+            unknown = any(path not in self._seen for path in wanted)
+            if not self._looking and (unknown or time.monotonic() - self._looked > EVERY):
+                self._looking = True
+                threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True).start()
+            return {path: self._seen.get(path, FileSeen()) for path in wanted}
+
+    def _look(self, paths: list[str]) -> None:
+        seen = {path: _seen(path) for path in paths}
+        with self._lock:
+            self.news += seen != self._seen
+            self._seen, self._looked, self._looking = seen, time.monotonic(), False
+
+
+def _seen(path: str) -> FileSeen:
+    try:
+        return FileSeen(Path(path).stat().st_size)
+    except (OSError, ValueError) as error:
+        return FileSeen(error=getattr(error, "strerror", None) or "no such name")

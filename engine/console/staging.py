@@ -1,0 +1,144 @@
+"""What the console does with templates: stage, verify, cancel, remove, by the functions of `slipway template`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from engine.catalog.supply import obstacle
+from engine.console.desk import Desk
+from engine.console.templates import Lacks, lacks
+from engine.errors import Conflict, Failed, SlipwayError
+from engine.jobs import submit
+from engine.site import Site, open_site
+from engine.staging import remove as removal
+from engine.staging import templates
+from engine.staging.stage import parked, stageable_package
+from storage import components, endpoints
+from storage.components import Kind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A template by its endpoint and its name there."""
+
+    endpoint: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.uid} on {self.endpoint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `verify` found."""
+
+    of: Chosen
+    state: str
+    why: str
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What can be staged, and where; `lacks` when there is nothing to choose from."""
+
+    components: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    lacks: Lacks = Lacks.NOTHING
+
+
+def choices(desk: Desk) -> Choices:
+    """The components that may be staged, and every endpoint."""
+    known = components.listing(desk.store)
+    ready = tuple(one.uid for one in known if one.enabled and one.kind is Kind.L1 and not obstacle(one))
+    names = tuple(one.name for one in endpoints.listing(desk.store))
+    missing = lacks(desk)
+    if missing in (Lacks.ENDPOINT, Lacks.COMPONENT):
+        return Choices(ready, names, missing)
+    return Choices(ready, names, Lacks.NOTHING if ready else Lacks.OVA)
+
+
+def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:
+    """Queue the staging of these, a template that is outdated included.
+
+    Raises as `slipway template stage`, and Conflict for one that is staged and up to date.
+    """
+
+    def do(site: Site, uid: str) -> None:
+        component = components.get(desk.store, uid)
+        package = stageable_package(component)
+        parked(site, component, package)
+        if templates.look(site, uid, component, package).usable:
+            raise Conflict("nothing to stage:", on=uid, why=f"it is staged on {site.endpoint.name} already")
+        submit.stage(desk.store, site.endpoint, uid)
+
+    # The catalog's refusal comes before the login.
+    for one in chosen:
+        stageable_package(components.get(desk.store, one.uid))
+    _each(desk, chosen, "stage", do)
+
+
+def verify(desk: Desk, chosen: Sequence[Chosen]) -> tuple[Verified, ...]:
+    """Compare these with their identity and their OVA."""
+    found: list[Verified] = []
+
+    def do(site: Site, uid: str) -> None:
+        one = templates.verify(site, uid)
+        found.append(Verified(Chosen(site.endpoint.name, uid), one.state, one.why, one.usable))
+
+    _each(desk, chosen, "verify", do)
+    return tuple(found)
+
+
+def remove(desk: Desk, chosen: Sequence[Chosen]) -> None:
+    """Destroy these templates; raises as `engine.staging.remove`, after all were tried."""
+
+    def do(site: Site, uid: str) -> None:
+        removal.remove(site, uid)
+
+    _each(desk, chosen, "remove", do)
+
+
+def cancel(desk: Desk, chosen: Sequence[Chosen]) -> None:
+    """Stop staging these. Raises Conflict when nobody stages one."""
+
+    def do(one: Chosen) -> None:
+        submit.cancel_staging(desk.store, endpoints.get(desk.store, one.endpoint), one.uid)
+
+    _raise("cancel", chosen, _failures(chosen, do))
+
+
+def _each(desk: Desk, chosen: Sequence[Chosen], what: str, do: Callable[[Site, str], None]) -> None:
+    """Do it to each, endpoint by endpoint, over one session each; afterwards the endpoint is looked at again."""
+    failures: list[SlipwayError] = []
+    for name in dict.fromkeys(one.endpoint for one in chosen):
+        uids = [one.uid for one in chosen if one.endpoint == name]
+        try:
+            with open_site(desk.store, name) as site:
+                failures += _failures(uids, partial(do, site))
+                desk.observer.look_again(site.endpoint.id)
+        except SlipwayError as error:
+            failures.append(error)
+    _raise(what, chosen, failures)
+
+
+def _failures(these: Iterable[T], do: Callable[[T], None]) -> list[SlipwayError]:
+    """Do it to all, whatever becomes of one."""
+    failures = []
+    for one in these:
+        try:
+            do(one)
+        except SlipwayError as error:
+            failures.append(error)
+    return failures
+
+
+def _raise(what: str, chosen: Sequence[Chosen], failures: list[SlipwayError]) -> None:
+    """One error as it is; of several one that tells all."""
+    if len(chosen) == 1 and failures:
+        raise failures[0]
+    if failures:
+        raise Failed(f"cannot {what} all of {len(chosen)}:", why="; ".join(str(error) for error in failures))
