@@ -79,7 +79,6 @@ def _slipway(
         typer.echo(f"slipway {installed('slipway')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        from tui.main import start
-        from tui.options import Options
+        from cli.console import console
 
-        raise typer.Exit(start(Options(store=store)))
+        console()

@@ -17,7 +17,9 @@ def console(
     slow: Annotated[bool, typer.Option("--slow", help="For a line under 20 KB/s: fewer updates, no mouse.")] = False,
 ) -> None:
     """Watch and work: endpoints, templates, deployments, claims, settings, on the whole terminal."""
+    from storage import paths
     from tui.main import start
     from tui.options import Options
 
-    raise typer.Exit(start(Options(store=chosen_store(), read_only=read_only, plain=plain, slow=slow)))
+    given = Options(store=chosen_store(), read_only=read_only, plain=plain, slow=slow)
+    raise typer.Exit(start(given, paths.console(), str(paths.config_file())))

@@ -13,15 +13,29 @@ def main() -> int:
 
         print(f"slipway {version('slipway')}")
         return 0
-    if not sys.argv[1:]:
-        # Straight to the first frame: the command tree costs a third of its time.
-        from tui.main import start
-        from tui.options import Options
-
-        return start(Options())
     try:
+        if not sys.argv[1:]:
+            return _console()
         from cli.run import run
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
+
+
+def _console() -> int:
+    """Straight to the first frame: the command tree would cost a third of its time."""
+    from cli import defects, log
+    from cli.output import tell
+    from storage import paths
+    from storage.errors import SlipwayError
+    from tui.main import start
+    from tui.options import Options
+
+    log.to_file()
+    defects.explain()
+    try:
+        return start(Options(), paths.console(), str(paths.config_file()))
+    except SlipwayError as error:
+        tell(error)
+        return error.exit_code

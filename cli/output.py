@@ -7,12 +7,13 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from storage.errors import BadInput, Cancelled
+from storage.errors import BadInput, Cancelled, SlipwayError
 
 
 def printable(text: str) -> str:
@@ -28,6 +29,13 @@ def say(line: str) -> None:
 def warn(line: str) -> None:
     """One line on stderr."""
     print(printable(line), file=sys.stderr)
+
+
+def tell(error: SlipwayError, as_json: bool = False) -> None:
+    """The error as one line on stderr, or as its JSON document."""
+    line = json.dumps({"error": error.as_dict()}) if as_json else f"slipway: {printable(str(error))}"
+    with suppress(OSError):  # a terminal that has gone away
+        print(line, file=sys.stderr)
 
 
 def print_json(document: Any) -> None:

@@ -4,6 +4,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from platformdirs import PlatformDirs
 
@@ -14,6 +15,9 @@ _DIRS = PlatformDirs("slipway", appauthor=False)
 
 KNOWN = ("store", "key", "network_filesystem")
 """Keys of config.toml; each has its environment variable `SLIPWAY_<KEY>`."""
+
+TABLES = ("console",)
+"""Tables of config.toml. What may be in one is known to who reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ def network_filesystem() -> Sourced:
     return _one_of("network_filesystem", "refuse", "allow")
 
 
+def console() -> dict[str, Any]:
+    """The table `[console]`: this terminal's habits. `tui.config` knows what may be in it."""
+    return dict(_config().get("console", {}))
+
+
 def key_file(location: str, store_id: str) -> Path:
     """The file that holds a store's key: beside an SQLite file, in the data directory for a server's URL."""
     return data_dir() / f"store-{store_id}.key" if "://" in location else Path(f"{location}.key")
@@ -100,12 +109,12 @@ def _sourced(name: str, flag: str | None, default: str) -> Sourced:
         return Sourced(os.environ[variable], variable)
     configured = _config()
     if name in configured:
-        return Sourced(configured[name], str(config_file()))
+        return Sourced(str(configured[name]), str(config_file()))
     return Sourced(default, "default")
 
 
-def _config() -> dict[str, str]:
-    """config.toml's keys. Raises BadInput naming the file for bad TOML, an unknown key or a value that is no text."""
+def _config() -> dict[str, Any]:
+    """config.toml's keys. Raises BadInput naming the file for bad TOML, an unknown key or a value of another kind."""
     path = config_file()
     try:
         with path.open("rb") as file:
@@ -117,9 +126,15 @@ def _config() -> dict[str, str]:
     except ValueError as error:
         raise BadInput("cannot read", on=str(path), why=str(error), fix="correct the file") from error
     for name, value in found.items():
-        if name not in KNOWN:
-            fix = suggestion(name, KNOWN) or f"known are {', '.join(KNOWN)}"
-            raise BadInput("unknown key", on=f'"{name}" in {path}', fix=fix)
-        if not isinstance(value, str) or not value:
+        if name not in (*KNOWN, *TABLES):
+            kind = "table" if isinstance(value, dict) else "key"
+            fix = suggestion(name, (*KNOWN, *TABLES)) or f"known are {', '.join((*KNOWN, *TABLES))}"
+            raise BadInput(f"unknown {kind}", on=f'"{name}" in {path}', fix=fix)
+        if name in TABLES and not isinstance(value, dict):
+            why = "it is a table, not a value"
+            raise BadInput(
+                "unusable value", on=f'of "{name}" in {path}', why=why, fix=f"write [{name}], and its keys below"
+            )
+        if name in KNOWN and (not isinstance(value, str) or not value):
             raise BadInput("unusable value", on=f'of "{name}" in {path}', why="it is not a text", fix="quote it")
     return found

@@ -74,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme", "Theme", ("t",), Scope.EVERYWHERE, "dark, light, 16 colours"),
     Action("export", "Export", ("E",), Scope.EVERYWHERE, "write this table to a file, CSV or JSON"),
     Action("screenshot", "Screenshot", ("S",), Scope.EVERYWHERE, "write this screen to an SVG file"),
+    Action("suspend", "Suspend", ("ctrl+z",), Scope.EVERYWHERE, "back to the shell; fg comes back"),
     Action("quit", "Quit", ("q", "ctrl+c"), Scope.EVERYWHERE, "leave; jobs go on"),
     Action(
         "filter", "Filter", ("slash",), Scope.TABLE, "show only rows with these words; state:staged looks in a column"

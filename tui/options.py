@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`store`: path or URL, None for the configured one. `keys`: an action's id -> its keys, comma-separated. `theme`:
-    dark, light, 16, None for what fits the terminal. `mouse`: None for on, but off over SSH.
+    """`store`: path or URL, None for the configured one. `keys`: an action's id -> its keys as Textual names them,
+    comma-separated. `theme`: dark, light, 16, None for what fits the terminal. `mouse`: None for on, but off over SSH.
     """
 
     store: str | None = None

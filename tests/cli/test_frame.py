@@ -52,14 +52,11 @@ def test_version(process: Slipway) -> None:
     assert process("--version", "setting").out == told.out
 
 
-def test_alone_it_shows_the_help(process: Slipway, on_a_terminal: Callable[..., tuple[int, str]]) -> None:
+def test_alone_without_a_terminal_it_tells_how_everything_is(process: Slipway) -> None:
     told = process()
     assert (told.code, told.err) == (0, "")
-    assert "Usage: slipway" in told.out
-    code, shown = on_a_terminal(typed="")
-    assert code == 0
-    assert "Usage: slipway" in shown
-    assert "\x1b" not in shown
+    assert "no endpoint" in told.out
+    assert "\x1b" not in told.out
 
 
 def test_a_group_alone_shows_its_help(slipway: Slipway) -> None:

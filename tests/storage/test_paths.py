@@ -39,12 +39,21 @@ def test_each_source_goes_before_the_next(monkeypatch: pytest.MonkeyPatch) -> No
         ('store = ""', 'unusable value of "store"'),
         ("store = ", "cannot read .*config.toml"),
         ('key = "pocket"', "unusable key"),
+        ("[consol]\nslow = true", 'unknown table "consol" in .*config.toml; did you mean "console"'),
+        ("console = true", "unusable value of \"console\" .*: it is a table, not a value; write \\[console\\]"),
     ],
 )
 def test_a_wrong_configuration_names_file_and_key(content: str, told: str) -> None:
     configure(content)
     with pytest.raises(BadInput, match=told):
         paths.key()
+
+
+def test_the_consoles_table_is_the_consoles_matter() -> None:
+    assert paths.console() == {}
+    configure('store = "/srv/c.db"\n[console]\nslow = true\ncolour = "red"\n')
+    assert paths.console() == {"slow": True, "colour": "red"}
+    assert paths.store().value == "/srv/c.db"
 
 
 def test_a_configuration_that_is_not_utf8(tmp_path: Path) -> None:
