@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tui.present.states import sign
-from tui.present.text import Cell, Line, age, fields, local, plain, wrapped
+from tui.present.text import Cell, Line, age, fields, local, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from engine.console.locks import LockRow
 
+
+def _holder(row: "LockRow") -> tuple[str, int] | None:
+    holder = row.claim.holder
+    return (holder.host, holder.pid) if holder else None
+
+
 COLUMNS = (
-    Column("Claim", 20, grow=3),
-    Column(
-        "Holder",
-        14,
-        grow=2,
-        drop=1,
-        sort=lambda row: row.claim.holder and (row.claim.holder.host, row.claim.holder.pid),
-    ),
+    Column("Claim", 24, grow=5),
+    Column("Holder", 13, grow=2, drop=1, sort=_holder),
     Column("Age", 4, align="right", sort=lambda row: row.claim.age),
     Column("Beat", 4, align="right", sort=lambda row: row.claim.silent),
-    Column("State", 22, grow=1),
+    Column("State", 22),
 )
 
 WRAP = 56
@@ -32,7 +32,7 @@ WRAP = 56
 
 def name(row: "LockRow") -> str:
     """`esxi-8.0u3g @ vc-01`."""
-    return f"{row.claim.uid} @ {row.endpoint or f'endpoint {row.claim.endpoint_id}, removed'}"
+    return f"{row.claim.uid} @ {row.endpoint or f'endpoint {row.claim.endpoint_id} (gone)'}"
 
 
 def cells(row: "LockRow", _now: datetime) -> Line:
@@ -74,18 +74,16 @@ VIEW = View(COLUMNS, lambda row: row.claim.name, cells, values)
 def detail(row: "LockRow") -> list[Line]:
     """All that is known of it."""
     claim, holder = row.claim, row.claim.holder
-    lines: list[Line] = [(plain(name(row))[:1] + ("title",),), ()]
-    lines += fields([("state", _state(row))])
-    lines += _paragraph("evidence", claim.evidence)
+    lines: list[Line] = [((printable(name(row)), "title"),), ()]
+    lines += fields([("state", _state(row)), ("evidence", claim.evidence)])
     if holder is not None:
-        job = "by hand" if claim.deployment is None else f"deployment {claim.deployment}"
         lines += fields(
             [
                 ("holder", f"{holder.owner}@{holder.host} pid {holder.pid}"),
                 ("last beat", f"{_ago(claim.silent)}, {local(claim.beat)}"),
                 ("since", f"{_ago(claim.age)}, {local(claim.since)}"),
                 ("for", claim.purpose),
-                ("asked for", job),
+                ("deployment", claim.deployment or "none, by hand"),
                 ("token", claim.token),
                 ("boot id", holder.boot_id),
                 ("pid namespace", holder.pid_ns),
@@ -145,11 +143,6 @@ def _meaning(row: "LockRow") -> str:
         f"The claim's row is deleted and {waits}. In vCenter nothing is touched: what the holder left half-made is "
         f"finished or removed by the next staging. It also goes by itself when somebody stages this component."
     )
-
-
-def _paragraph(label: str, text: str) -> list[Line]:
-    told = wrapped(text, WRAP - 14)
-    return [*fields([(label, told[0])]), *fields([("", line) for line in told[1:]])]
 
 
 def _wrapped(text: str, tone: str = "plain", width: int = WRAP) -> list[Line]:
