@@ -265,7 +265,7 @@ class Page(Screen[None]):
     def say(self, text: str, tone: str = "plain") -> None:
         """Put this on the message line."""
         self._message = ((frame.one_line(text), tone),)
-        self.query_one("#message", FrameLine).show(self._message)
+        self._show_frame()
 
     def ask(self, verb: Callable[["Desk"], Any], doing: str, done: Callable[[Any], str] | str) -> None:
         """Let the engine do something, saying so before and after; a refusal is said too, in full with `y`."""
