@@ -1,4 +1,4 @@
-"""What `slipway endpoint add` and `update` are given: names, trust, password, and consent to a certificate."""
+"""What `slipway endpoint add` and `update` are given: trust, password, and consent to a certificate."""
 
 import os
 import sys
@@ -13,49 +13,24 @@ if TYPE_CHECKING:
     from engine.vsphere.trust import Certificate
 
 
-def usable_name(name: str) -> str:
-    """The endpoint's name. Raises BadInput for one that could not be typed or shown well."""
-    if not 0 < len(name) <= 64 or name.startswith("-") or any(one.isspace() or not one.isprintable() for one in name):
-        why = "a name has 1 to 64 characters, none of them a space, and no leading -"
-        raise BadInput("cannot name an endpoint", on=f'"{name}"', why=why, fix="choose another name")
-    return name
-
-
-def fields_of(**given: str | None) -> dict[str, Any]:
-    """The given options as an endpoint's fields; an empty text means none where there may be none."""
-    from engine.endpoints.hostname import split_port
-
-    fields: dict[str, Any] = {}
-    for field, text in given.items():
-        if text is None:
-            continue
-        value = text.strip()
-        if field == "host":
-            fields["host"], fields["port"] = split_port(value)
-        elif field == "vmfolder":
-            fields[field] = value.strip("/")
-        elif field in ("host_system", "network"):
-            fields[field] = value or None
-        elif value:
-            fields[field] = value
-        else:
-            raise BadInput("cannot use", on=f"--{field.replace('_', '-')}", why="it is empty", fix="give a name")
-    return fields
+def option(field: str) -> str:
+    """What the command line calls an endpoint's field."""
+    return f"--{field.replace('_', '-')}"
 
 
 def trust_of(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
     """What the options say of the certificate; empty when they say nothing."""
-    from engine.endpoints.register import TRUST, ca_of, pin_of
+    from engine.endpoints.given import anything, pinned, signed
 
     if sum((pin is not None, ca is not None, insecure)) > 1:
         raise BadInput(
             "one trust is enough", why="--pin, --ca and --insecure exclude each other", fix="give one of them"
         )
     if pin is not None:
-        return TRUST | {"pin": pin_of(pin) if pin else None}
+        return pinned(pin)
     if ca is not None:
-        return TRUST | {"ca": ca_of(ca)}
-    return TRUST | {"insecure": True} if insecure else {}
+        return signed(ca)
+    return anything() if insecure else {}
 
 
 def _on_terminal() -> bool:

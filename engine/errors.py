@@ -3,6 +3,7 @@
 from storage.errors import BadInput, Cancelled, Conflict, Failed, NotFound, Refused, SlipwayError, Unreachable
 
 __all__ = [
+    "BadField",
     "BadInput",
     "BadPackage",
     "Cancelled",
@@ -29,6 +30,14 @@ __all__ = [
 
 class BadPackage(BadInput):
     """An OVA or OVF cannot be used: damaged archive, descriptor, manifest or digest."""
+
+
+class BadField(BadInput):
+    """A field that somebody filled in cannot be used; `field` is its name."""
+
+    def __init__(self, field: str, what: str, *, on: str = "", why: str = "", fix: str = "") -> None:
+        super().__init__(what, on=on, why=why, fix=fix)
+        self.field = field
 
 
 class EndpointUnreachable(Unreachable):

@@ -3,12 +3,14 @@
 Used from several threads; every one of them only reads, or calls what is safe to call from anywhere.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.cancel import Cancel
 from engine.console.files import Files
 from engine.console.observer import Observer
 from engine.console.rates import Rates
@@ -51,6 +53,7 @@ class Desk:
         self._starter = Starter(store)
         self._news = 0
         self._at_work: dict[int, int] = {}
+        self._to_finish: dict[threading.Thread, Cancel] = {}
 
     def changed(self, seconds: float) -> bool:
         """Whether the store, or what is known of an endpoint, changes within so many seconds; at once when it does.
@@ -84,6 +87,22 @@ class Desk:
             worker="hung" if hung else "running" if worker or is_there(self.store) else "none",
         )
 
+    def finish(self, work: threading.Thread, cancel: Cancel) -> None:
+        """Run the work to its end; when the desk is closed it is told to stop, and waited for."""
+        work.start()
+        self._to_finish[work] = cancel
+        work.join()
+        del self._to_finish[work]
+
+    def close(self) -> None:
+        """Stop what is under way: the store is open until the last of it has ended."""
+        self.observer.stop()
+        under_way = list(self._to_finish.items())
+        for _, cancel in under_way:
+            cancel.ask()
+        for work, _ in under_way:
+            work.join()
+
 
 @contextmanager
 def open_desk(where: str | None) -> Iterator[Desk]:
@@ -93,4 +112,4 @@ def open_desk(where: str | None) -> Iterator[Desk]:
         try:
             yield desk
         finally:
-            desk.observer.stop()
+            desk.close()
