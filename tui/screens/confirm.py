@@ -56,4 +56,4 @@ class Confirm(ModalScreen[bool]):
         if event.value.strip() == self._name:
             self.dismiss(True)
         else:
-            self.query_one("#error", FrameLine).show(((" That is not the name; nothing was done.", "warn"),))
+            self.query_one("#error", FrameLine).show(((f" That is not {self._name}; nothing was done.", "warn"),))

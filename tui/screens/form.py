@@ -115,7 +115,8 @@ class Form(ModalScreen[bool]):
 
     def done(self) -> None:
         """It was accepted."""
-        self.dismiss(True)
+        if self.is_current:  # and not left meanwhile
+            self.dismiss(True)
 
     def wrong(self, error: SlipwayError | str, field: str = "") -> None:
         """It was not: say why, and go to the field that the error names."""
