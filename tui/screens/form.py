@@ -98,6 +98,10 @@ class Form(ModalScreen[bool]):
         """What the fields hold now."""
         return {field.name: self._text(field) for field in self._fields}
 
+    def on_choice_taken(self) -> None:
+        """As in a field with text."""
+        self.on_input_submitted()
+
     def on_input_submitted(self) -> None:
         """Enter goes on, and in the last field it sends."""
         last = self.query_one(f"#{self._fields[-1].name}")

@@ -1,10 +1,13 @@
-"""One of a few values, changed with the arrow keys or space."""
+"""One of a few values, changed with the arrow keys or space, or found by typing how it begins."""
 
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
+from textual.message import Message
 from textual.strip import Strip
 
+from tui.present.text import printable
 from tui.widgets.paint import Painter
 
 
@@ -13,20 +16,43 @@ class Choice(Painter, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", "Before", show=False),
-        Binding("right,space,enter", "turn(1)", "Next", show=False),
+        Binding("right,space", "turn(1)", "Next", show=False),
+        Binding("enter", "take", "Take", show=False),
     ]
     DEFAULT_CSS = "Choice { height: 1; }"
+
+    class Taken(Message):
+        """Enter: this value it is."""
 
     def __init__(self, choices: tuple[str, ...], value: str, id: str | None = None) -> None:  # noqa: A002
         """`value` is one of `choices`."""
         super().__init__(id=id)
         self._choices, self.value = choices, value
+        self._typed = ""
 
     def action_turn(self, by: int) -> None:
         """The next value, or the one before."""
         at = self._choices.index(self.value) if self.value in self._choices else 0
         self.value = self._choices[(at + by) % len(self._choices)]
+        self._typed = ""
         self.refresh()
+
+    def action_take(self) -> None:
+        """Go on with it."""
+        self.post_message(self.Taken())
+
+    def on_key(self, event: Key) -> None:
+        """Letters find the first value that begins with them, or else holds them; what finds nothing begins anew."""
+        if event.character is None or not event.character.isprintable() or event.character == " ":
+            return
+        event.stop()
+        for typed in (self._typed + event.character.lower(), event.character.lower()):
+            begins = [one for one in self._choices if one.lower().startswith(typed)]
+            found = begins or [one for one in self._choices if typed in one.lower()]
+            if found:
+                self._typed, self.value = typed, found[0]
+                self.refresh()
+                return
 
     def on_focus(self) -> None:
         """Shown as the field that has the keys."""
@@ -34,10 +60,11 @@ class Choice(Painter, can_focus=True):
 
     def on_blur(self) -> None:
         """No longer."""
+        self._typed = ""
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The value; how many others there are."""
         tone = "cursor" if self.has_focus else "plain"
-        more = f"  ({len(self._choices)}, left and right)" if self.has_focus and len(self._choices) > 1 else ""
-        return self.strip([(f"< {self.value} >", tone), (more, "dim")] if y == 0 else [], self.size.width)
+        more = f"  1 of {len(self._choices)}: left, right, or type" if self.has_focus and len(self._choices) > 1 else ""
+        return self.strip([(f"< {printable(self.value)} >", tone), (more, "dim")] if y == 0 else [], self.size.width)
