@@ -29,6 +29,8 @@ class _Word:
         self._whole = word
 
     def fits(self, cells: Mapping[str, str]) -> bool:
+        if not self._text:  # still being typed
+            return True
         if self._column in cells:
             found = self._text in cells[self._column]
         else:  # not a column's name: a time or an address, looked for as it is

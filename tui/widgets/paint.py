@@ -34,4 +34,4 @@ class Painter(Widget):
     def strip(self, cells: Iterable[Cell], width: int, blank: str = "plain") -> Strip:
         """The cells in exactly `width` terminal cells, the rest in the style of `blank`."""
         painted = Strip([Segment(harmless(text), self.style_of(tone)) for text, tone in cells])
-        return painted.adjust_cell_length(width, self.style_of(blank))
+        return painted.simplify().adjust_cell_length(width, self.style_of(blank))

@@ -4,6 +4,8 @@ Textual's own DataTable repaints itself at every change (15,000 B) and takes sec
 changed cell costs its own bytes (reference sheet `tui`, facts 1 and 2).
 """
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,11 +18,18 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.present.filter import Filter
+from tui.present.order import Arranging, arranged, at_once
 from tui.present.text import Line, fit
 from tui.widgets.paint import Painter
 
 GUTTER = 2
 """Cells left of the first column: the cursor's `>` and a mark's `*`."""
+
+AT_ONCE = 1000
+"""Rows that are filtered and sorted before anything else happens; more are in slices, between which keys are heard."""
+
+SLICE = 0.004
+"""Seconds of such a slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,8 @@ class Table(Painter, ScrollView, can_focus=True):
         """Lines to scroll by when the cursor leaves the window; more on a slow line, where scrolling is a repaint."""
         self._rows: Sequence[Any] = ()
         self._order: Sequence[Any] = ()
+        self._arranging = False
+        self._outdated = False
         self._cursor = 0
         self._cursor_key = ""
         self._range_from: int | None = None
@@ -125,19 +136,49 @@ class Table(Painter, ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Any]) -> None:
         """Show these rows; the cursor stays on its row, the marks on theirs."""
+        if rows is self._rows and rows:
+            self.tick()
+            return
         self._rows = rows
         if self.marked:
             self.marked &= {self.view.key(row) for row in rows}
         self.arrange()
 
     def arrange(self) -> None:
-        """Filter and sort anew."""
+        """Filter and sort anew: many rows a slice at a time, until when the order before is shown."""
         self._now = self.clock()
-        rows = self._rows
-        if self.filter:
-            rows = [row for row in rows if self.filter.lets(self._searched(row))]
-        if self.sorted_by is not None:
-            rows = sorted(rows, key=self._sort_key(self.sorted_by), reverse=self.reverse)
+        self._outdated = True
+        if self._arranging:
+            return
+        if len(self._rows) <= AT_ONCE or not (self.filter or self.sorted_by is not None):
+            self._settle(at_once(self._arranged()))
+        else:
+            self._arranging = True
+            self.run_worker(self._arrange_in_slices())
+
+    def _arranged(self) -> Arranging:
+        self._outdated = False
+        lets = self._lets if self.filter else None
+        return arranged(self._rows, lets, None if self.sorted_by is None else self._key(self.sorted_by), self.reverse)
+
+    async def _arrange_in_slices(self) -> None:
+        """What is asked for meanwhile begins anew; rows that come meanwhile wait, or many of them would be for ever."""
+        while self._outdated:
+            asked = (self.filter, self.sorted_by, self.reverse)
+            arranging, until = self._arranged(), 0.0
+            while asked == (self.filter, self.sorted_by, self.reverse):
+                if time.monotonic() > until:
+                    await asyncio.sleep(0)
+                    until = time.monotonic() + SLICE
+                try:
+                    next(arranging)
+                except StopIteration as done:
+                    self._settle(done.value)
+                    break
+        self._arranging = False
+
+    def _settle(self, rows: Sequence[Any]) -> None:
+        """These are the rows, in this order."""
         self._order = rows
         self._find_cursor()
         self._resize_content()
@@ -157,7 +198,7 @@ class Table(Painter, ScrollView, can_focus=True):
         before, self._cursor = self._cursor, index
         self._cursor_key = self.view.key(self._order[index]) if self._order else ""
         if self._range_from is not None and self._order:
-            first, last = sorted((self._range_from, index))
+            first, last = sorted((before, index))
             self.marked |= {self.view.key(row) for row in self._order[first : last + 1]}
             self._refresh_changed()
         if index == before:
@@ -219,7 +260,14 @@ class Table(Painter, ScrollView, can_focus=True):
             text, tone = painted.cells[number]
             shown = fit(text, size, self.view.columns[number].align) + " "
             segments.append(Segment(shown, self.style_of(style or tone)))
-        return Strip(segments).adjust_cell_length(width, self.style_of(style or "plain"))
+        return Strip(segments).simplify().adjust_cell_length(width, self.style_of(style or "plain"))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Scrolled: what a line says already is not painted again. In place of the whole window, as Textual does it."""
+        if self.show_vertical_scrollbar:
+            self.vertical_scrollbar.position = new_value
+        if round(old_value) != round(new_value):
+            self._refresh_changed()
 
     def on_resize(self) -> None:
         """Fewer or more columns."""
@@ -245,7 +293,10 @@ class Table(Painter, ScrollView, can_focus=True):
         return _Painted(self.view.cells(row, self._now), mark, index == self._cursor)
 
     def _refresh_changed(self) -> None:
-        """Paint again the cells that say something else than on the screen."""
+        """Paint again what says something else than on the screen: of a line that from the first such cell to the last.
+
+        One region a line: Textual paints each from the line's beginning.
+        """
         for y in range(1, self.size.height):
             before, now = self._painted.get(y), self._line(y)
             if now == before:
@@ -253,9 +304,12 @@ class Table(Painter, ScrollView, can_focus=True):
             if before is None or now is None or (before.cursor, before.mark) != (now.cursor, now.mark):
                 self.refresh(Region(0, y, self.size.width, 1))
                 continue
-            for number, x, width in self._layout.columns:
-                if before.cells[number] != now.cells[number]:
-                    self.refresh(Region(x, y, width, 1))
+            changed = [
+                (x, x + width) for number, x, width in self._layout.columns if before.cells[number] != now.cells[number]
+            ]
+            if changed:
+                (left, _), (_, right) = changed[0], changed[-1]
+                self.refresh(Region(left, y, right - left, 1))
 
     def _head(self) -> Line:
         cells = [(" " * GUTTER, "head")]
@@ -296,17 +350,12 @@ class Table(Painter, ScrollView, can_focus=True):
         self._cursor = index
         self._cursor_key = self.view.key(self._order[index]) if self._order else ""
 
-    def _searched(self, row: Any) -> dict[str, str]:
+    def _lets(self, row: Any) -> bool:
         cells = self.view.cells(row, self._now)
-        return {column.title.lower(): text.lower() for column, (text, _) in zip(self.view.columns, cells, strict=True)}
+        texts = {column.title.lower(): text.lower() for column, (text, _) in zip(self.view.columns, cells, strict=True)}
+        return self.filter.lets(texts)
 
-    def _sort_key(self, number: int) -> Callable[[Any], Any]:
+    def _key(self, number: int) -> Callable[[Any], Any]:
+        """What rows are compared by; None is not known."""
         own = self.view.columns[number].sort
-        if own is None:
-            return lambda row: self.view.cells(row, self._now)[number][0].casefold()
-
-        def key(row: Any) -> tuple[bool, Any]:
-            value = own(row)
-            return (value is None, 0 if value is None else value)  # what is not known comes last
-
-        return key
+        return own or (lambda row: self.view.cells(row, self._now)[number][0].casefold())
