@@ -160,7 +160,7 @@ def needs(desk: Desk, number: int) -> Needs:
 
 
 def again(desk: Desk, number: int, verb: str, file: str = "", password: str = "") -> Job:
-    """Begin the deployment again (`verb`: retry, resume), with its profile's file or the password where they are needed.
+    """Begin the deployment again (`verb`: retry, resume), with its profile's file or the password where needed.
 
     Raises BadInput for a file that is not this deployment's profile, Conflict when it is under way.
     """

@@ -129,6 +129,11 @@ class Form(ModalScreen[bool]):
         if field:
             self.query_one(f"#{field}").focus()
 
+    def again(self) -> None:
+        """It was accepted, and stays: it may be sent again."""
+        self._busy = False
+        self._say([])
+
     def _text(self, field: Field) -> str:
         widget = self.query_one(f"#{field.name}")
         return widget.value if isinstance(widget, Input | Choice) else ""

@@ -1,0 +1,318 @@
+"""Deployments as rows, and one of them in full: its VMs, what they wait for, why one fell back, the steps, the log."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cli.units import duration, size
+from tui.present.progress import took, upload
+from tui.present.states import sign
+from tui.present.text import Cell, Line, ago, fit, local, plain, printable, wrapped
+from tui.widgets.table import Column, View
+
+if TYPE_CHECKING:
+    from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
+
+COLUMNS = (
+    Column("Id", 3, align="right", sort=lambda row: row.id),
+    Column("Name", 9, grow=1),
+    Column("State", 12),
+    Column("VMs", 5, align="right", sort=lambda row: row.done / row.vms if row.vms else 0.0),
+    Column("Now", 39, grow=5),
+    Column("Age", 4, align="right", sort=lambda row: row.created),
+    Column("Endpoint", 8, grow=1, drop=1),
+)
+
+
+def cells(row: "DeployRow", now: datetime) -> Line:
+    """One line."""
+    state = sign("deployment", row.state)
+    done = "ok" if row.vms and row.done == row.vms else "plain"
+    return (
+        (str(row.id), "dim"),
+        plain(row.name),
+        (str(state), state.tone),
+        (f"{row.done}/{row.vms}", done),
+        doing(row, now),
+        (ago(row.created, now), "dim"),
+        plain(row.endpoint),
+    )
+
+
+VIEW = View(COLUMNS, lambda row: str(row.id), cells)
+
+
+def doing(row: "DeployRow", now: datetime) -> Cell:
+    """What it is doing now; of one that has ended what came of it, a failure's reason first."""
+    if row.active:
+        return _under_way(row, row.detail, now)
+    if row.error:
+        return printable(f"at {row.failed_at}: {row.error}"), "bad"
+    if row.state == "succeeded" and row.ended is not None:
+        told = f"in {took((row.ended - row.created).total_seconds())}, {size(row.bytes_sent)} sent"
+        return (f"{told}; {row.fell_back} fell back", "warn") if row.fell_back else (told, "dim")
+    if row.state == "cancelled":
+        return "its VMs were removed; u resumes", "dim"
+    return "-", "dim"
+
+
+def _under_way(row: "DeployRow", detail: "Detail | None", now: datetime) -> Cell:
+    if row.queued:
+        return "waits for its turn", "dim"
+    if detail is None:
+        return "-", "dim"
+    if row.state in ("cancelling", "removing"):
+        going = sum(vm.step == "removing" for vm in detail.vms)
+        return (f"removing {going} of {len(row.made)} VMs" if going else "stopping its work"), "warn"
+    paused = next((one for one in [*detail.stagings, *detail.vms] if one.step == "trying again"), None)
+    if paused is not None:
+        return printable(f"trying again {paused.detail}"), "warn"
+    moving = [one.transfer for one in [*detail.stagings, *detail.vms] if one.transfer is not None]
+    if moving:
+        text, tone = upload(moving, now)
+        return f"upload {text}", tone
+    words = Counter(vm.step for vm in detail.vms if vm.state == "running" and vm.step)
+    words.update(one.step for one in detail.stagings if one.state == "running" and one.step)
+    told = ", ".join(f"{word} {count}" for word, count in words.most_common() if word != "waiting" or len(words) == 1)
+    return (told, "busy") if told else ("looking at what is there", "busy")
+
+
+# One in full
+
+
+def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
+    """All that is known of it, in lines of `width` cells."""
+    state = sign("deployment", row.state)
+    ended = f", ended {local(row.ended)}" if row.ended else ""
+    lines: list[Line] = [
+        (
+            (printable(row.name), "title"),
+            (f"  {state}", state.tone),
+            (f"  {row.done}/{row.vms} VMs on {printable(row.endpoint)}", "plain"),
+        ),
+        ((f"id {row.id}, created {local(row.created)}{ended}", "dim"),),
+    ]
+    if not row.active and row.error:
+        lines += [((line, "bad"),) for line in wrapped(f"failed at {row.failed_at}: {row.error}", width)]
+    if row.detail is None:
+        return [*lines, (), (("reading ...", "dim"),)]
+    if row.active:
+        text, tone = doing(row, now)
+        lines.append(((text, tone),))
+    lines += [(), *_vms(row.detail.vms, now, width)]
+    if row.detail.stagings:
+        lines += [(), (("Templates that it waits for, or had staged", "head"),)]
+        for one in row.detail.stagings:
+            lines += _staging(one, now, width)
+    if row.detail.steps:
+        lines += [(), *_steps(row.detail, width)]
+    return lines
+
+
+def _vms(vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
+    domain = _domain(vm.name for vm in vms)
+    name = max([4, *(len(vm.name) - len(domain) for vm in vms)])
+    name, uid = min(name, 24), max([9, *(len(vm.component) for vm in vms)]) if width >= 110 else 0
+    room = width - (name + 1) - 12 - 8 - (uid + 1 if uid else 0) - 8
+    head = fit(f"VMs{' of ' + domain.removeprefix('.') if domain else ''}", name + 1 + 11) + " "
+    head += fit("Component", uid) + " " if uid else ""
+    lines: list[Line] = [((head + fit("Path", 7) + " " + fit("Now", room) + fit("Took", 8, "right"), "head"),)]
+    for vm in vms:
+        state = sign("item", vm.state)
+        told, tone = _vm_now(vm, now)
+        below = len(told) > room and tone in ("bad", "warn")
+        shown = "why: below" if below else told
+        lines.append(
+            (
+                (fit(printable(vm.name.removesuffix(domain)), name) + " ", "plain"),
+                (fit(str(state), 11) + " ", state.tone),
+                *(((fit(printable(vm.component), uid) + " ", "dim"),) if uid else ()),
+                (fit(vm.path or "-", 7) + " ", "warn" if _fell_back(vm) else "dim"),
+                (fit(shown, room), tone),
+                (fit(_vm_took(vm, now), 8, "right"), "dim"),
+            )
+        )
+        if below:
+            lines += [((f"    {line}", tone),) for line in wrapped(told, width - 4)]
+    return lines
+
+
+def _vm_now(vm: "VmRow", now: datetime) -> Cell:
+    if vm.transfer is not None:
+        text, tone = upload([vm.transfer], now)
+        return (f"{vm.reason}; {text}", "warn") if _fell_back(vm) and len(vm.reason) < 20 else (text, tone)
+    if vm.step:
+        told = printable(f"{vm.step} {vm.detail}".strip())
+        return told, "warn" if vm.step in ("trying again", "falling back", "removing") else "busy"
+    if vm.state == "failed":
+        return printable(vm.reason) or "-", "bad"
+    if vm.reason:
+        return printable(vm.reason), "warn" if _fell_back(vm) else "dim"
+    return "-", "dim"
+
+
+def _fell_back(vm: "VmRow") -> bool:
+    return vm.reason.startswith("fallback")
+
+
+def _vm_took(vm: "VmRow", now: datetime) -> str:
+    if vm.state == "running" and vm.began is not None:
+        return took((now - vm.began).total_seconds())
+    return took(vm.seconds) if vm.seconds else "-"
+
+
+def _staging(one: "StagingRow", now: datetime, width: int) -> list[Line]:
+    word = {"queued": "queued", "running": "staging", "succeeded": "staged", "failed": "failed"}.get(
+        one.state, "absent"
+    )
+    state = sign("template", word)
+    told, tone = printable(f"{one.step} {one.detail}".strip()) or "-", "dim"
+    if one.transfer is not None:
+        told, tone = upload([one.transfer], now)
+    elif one.error:
+        told, tone = one.error, "bad"
+    first: Line = ((fit(printable(one.uid), 26) + " ", "plain"), (fit(str(state), 12) + " ", state.tone))
+    if len(told) <= width - 40:
+        return [(*first, (told, tone))]
+    return [first, *[((f"    {line}", tone),) for line in wrapped(told, width - 4)]]
+
+
+def _steps(detail: "Detail", width: int) -> list[Line]:
+    """The newest first: that is what is asked for while it runs."""
+    domain = _domain(vm.name for vm in detail.vms)
+    names = [printable(step.item.removesuffix(domain)) for step in detail.steps]
+    name = min(26, max(4, *(len(one) for one in names)) if len(names) > 1 else max(4, len(names[0])))
+    head = fit("Steps", 9) + fit("of", name + 1) + fit("Step", 15) + fit("Took", 9, "right")
+    lines: list[Line] = [((head, "head"),)]
+    for step, item in zip(reversed(detail.steps), reversed(names), strict=True):
+        bad = step.step in ("failed", "falling back", "trying again")
+        lines.append(
+            (
+                (f"{step.began.astimezone():%H:%M:%S} ", "dim"),
+                (fit(item, name) + " ", "plain"),
+                (fit(step.step, 14) + " ", "warn" if bad else "plain"),
+                (fit(duration(step.seconds), 9, "right") + "  ", "dim"),
+                (printable(step.detail)[: max(0, width - name - 36)], "warn" if bad else "dim"),
+            )
+        )
+    return lines
+
+
+def _domain(names: Iterable[str]) -> str:
+    """`.lab01.example.com` when all names end with it, "" otherwise."""
+    ends = {one.partition(".")[1] + one.partition(".")[2] for one in names}
+    return ends.pop() if len(ends) == 1 else ""
+
+
+# Before something is done
+
+
+def cancelled(rows: Sequence["DeployRow"]) -> list[Line]:
+    """What cancelling these removes, and what stays."""
+    lines = [line for row in rows for line in _going(row)]
+    return [
+        *lines,
+        (),
+        (("VMs that were there before, templates, and stagings that others wait for stay.", "dim"),),
+    ]
+
+
+def removed(rows: Sequence["DeployRow"]) -> list[Line]:
+    """What removing these destroys."""
+    lines = [line for row in rows for line in _going(row)]
+    return [*lines, (), (("They are powered off and destroyed. Nothing else goes; the records stay.", "dim"),)]
+
+
+def _going(row: "DeployRow") -> list[Line]:
+    if not row.made:
+        head = f"{row.name} (id {row.id}) on {row.endpoint}: no VM, none was made yet"
+        return [((printable(head), "plain"),)]
+    head = f"{row.name} (id {row.id}) on {row.endpoint}: {len(row.made)} VMs go"
+    return [((printable(head), "plain"),), *[((f"  {line}", "bad"),) for line in wrapped(", ".join(row.made), 68)]]
+
+
+def several(rows: Sequence["DeployRow"]) -> str:
+    """What is typed to confirm: the name, of several their number."""
+    return rows[0].name if len(rows) == 1 else f"{len(rows)} deployments"
+
+
+def copied(row: "DeployRow") -> str:
+    """What `y` copies: the whole error, or the id."""
+    return f"deployment {row.id} {row.name} failed at {row.failed_at}: {row.error}" if row.error else str(row.id)
+
+
+REASONS = {
+    "deploy.cancel": "it has ended; X removes its VMs",
+    "deploy.retry": "it has not failed",
+    "deploy.resume": "it was not cancelled",
+    "deploy.remove": "it is under way; C cancels it",
+}
+"""Why an action cannot be taken on a deployment in the wrong state."""
+
+
+def why_not(action: str, rows: Sequence["DeployRow"]) -> str:
+    """Why the action cannot be taken on these rows, "" when it can."""
+    if action == "deploy.new" or not action.startswith("deploy."):
+        return ""
+    if not rows:
+        return "nothing was deployed yet; n deploys"
+    wrong = next((row for row in rows if not _fits(action, row)), None)
+    if wrong is None:
+        return ""
+    why = REASONS[action]
+    if action in ("deploy.retry", "deploy.resume") and wrong.active:
+        why = "it is under way"
+    if action == "deploy.cancel" and wrong.active:
+        why = "it is being cancelled or removed already"
+    return why if len(rows) == 1 else f"{wrong.name}: {why}"
+
+
+def _fits(action: str, row: "DeployRow") -> bool:
+    match action:
+        case "deploy.cancel":
+            return row.active and row.state not in ("cancelling", "removing")
+        case "deploy.retry":
+            return not row.active and row.state == "failed"
+        case "deploy.resume":
+            return not row.active and row.state == "cancelled"
+        case "deploy.remove":
+            return not row.active
+        case _:
+            return True
+
+
+# The log
+
+TONES_OF_LEVELS = {"WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}
+
+
+def log_line(text: str) -> Line:
+    """A line of the worker's log: local time and what happened; the process and module are in the file."""
+    stamp, _, rest = text.partition(" ")
+    _process, _, rest = rest.partition(" ")
+    level, _, rest = rest.partition(" ")
+    _module, colon, message = rest.partition(": ")
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return ((printable(text), "plain"),)
+    if not colon:
+        return ((printable(text), "plain"),)
+    return ((f"{moment.astimezone():%H:%M:%S} ", "dim"), (printable(message), TONES_OF_LEVELS.get(level, "plain")))
+
+
+def log(row: "DeployRow | None") -> list[Line]:
+    """The end of the worker's log of it."""
+    lines = row.detail.log if row is not None and row.detail is not None else ()
+    return [log_line(line) for line in lines] or [(("nothing in the worker's log", "dim"),)]
+
+
+EMPTY: list[Line] = [
+    (("Nothing was deployed yet.", "title"),),
+    (),
+    (("A deployment makes the VMs of a profile: cloned from staged templates, or imported from", "plain"),),
+    (("their OVAs. It goes on when this console is closed.", "plain"),),
+    (),
+    (("  n", "key"), ("  deploy a profile, from a file or a form", "plain")),
+]

@@ -1,0 +1,144 @@
+"""One deployment in a screen of its own, live; and the worker's log of it."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.errors import SlipwayError
+from tui.actions import BY_ID
+from tui.present import deploys as present
+from tui.present import frame
+from tui.present.text import Line
+from tui.screens.detail import DetailScreen
+from tui.screens.page import LARGE, TALL
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from engine.console.deploys import DeployRow
+    from engine.console.desk import Desk
+    from tui.app import Console
+    from tui.screens.deploys import DeploysPage
+
+LOG_LINES = 5000
+"""Of the worker's log, in a screen of its own."""
+
+
+class DeploymentScreen(DetailScreen):
+    """VMs, what they wait for, steps; from 160x48 on the log below. The page's own actions work here too."""
+
+    DEFAULT_CSS = """
+    DeploymentScreen #lines { height: 2fr; }
+    DeploymentScreen #log { height: 1fr; display: none; border-top: solid $secondary; }
+    DeploymentScreen.-large #log { display: block; }
+    """
+
+    def __init__(self, page: "DeploysPage", row: "DeployRow") -> None:
+        """`row`: the one that the page's cursor is on."""
+        super().__init__(page, page.view.key(row))
+        self._deploys, self._row = page, row
+
+    def compose(self) -> ComposeResult:
+        """Title, lines, log, keys."""
+        yield FrameLine(id="place")
+        yield Lines(id="lines")
+        yield Lines(follow=True, id="log")
+        yield FrameLine(id="message")
+        yield FrameLine(id="keys")
+
+    def on_mount(self) -> None:
+        """From now on this one is read in full."""
+        self._watch(self._row.id)
+        super().on_mount()
+
+    def on_unmount(self) -> None:
+        """No longer."""
+        self._watch(None)
+
+    def on_resize(self) -> None:
+        """With the log or without."""
+        self.set_class(self.size.width >= LARGE and self.size.height >= TALL, "-large")
+        super().on_resize()
+
+    def _watch(self, number: int | None) -> None:
+        self._deploys.opened = number
+        self._deploys.watch_row()
+
+    def _show(self) -> None:
+        super()._show()
+        page = self._deploys
+        row = next((one for one in page.table.rows if page.view.key(one) == self._key), None)
+        log = self.query_one("#log", Lines)
+        if log.display:
+            log.show(present.log(row))
+        own = [BY_ID[name] for name in ("deploy.log", "deploy.cancel", "deploy.retry", "deploy.resume")]
+        best = [(self.app.key_of(action), action.label) for action in own if not page.why_not(action)]
+        keys = [("esc", "back"), *best, ("y", "copy"), ("q", "quit")]
+        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
+
+
+class DeploymentLog(Screen[None]):
+    """The worker's log of one deployment; stays at the end while the end is in view."""
+
+    app: "Console"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,L", "dismiss", "Back", show=False),
+        Binding("q,ctrl+c", "leave", "Quit", show=False),
+    ]
+
+    def __init__(self, page: "DeploysPage", row: "DeployRow") -> None:
+        """`row`: whose log."""
+        super().__init__()
+        self._page, self._row = page, row
+        self._asking = False
+
+    def compose(self) -> ComposeResult:
+        """Title, lines, keys."""
+        yield FrameLine(id="place")
+        yield Lines(follow=True, id="lines")
+        yield FrameLine(id="message")
+        yield FrameLine(id="keys")
+
+    def on_mount(self) -> None:
+        """Read now, and then every second."""
+        page = self._page
+        title = f"{page.title_text} > {self._row.id} {self._row.name} > log"
+        self.query_one("#place", FrameLine).show(
+            frame.place(title, page.pulse, page.standing, self.app.paused, self.app.read_only, self.size.width)
+        )
+        keys = [("esc", "back"), ("j k", "scroll"), ("g G", "first, last: stays there"), ("q", "quit")]
+        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
+        self.query_one(Lines).show([(("reading ...", "dim"),)])
+        self.query_one(Lines).focus()
+        self.set_interval(2.0 if self.app.slow else 1.0, self._read)
+        self._read()
+
+    def action_leave(self) -> None:
+        """Leave the console."""
+        self.app.action_do("quit")
+
+    def _read(self) -> None:
+        if self._asking or self.app.paused:
+            return
+        self._asking = True
+        number = self._row.id
+        self.app.feed.ask(lambda desk: _log(desk, number), self._took, self._refused)
+
+    def _took(self, lines: tuple[str, ...]) -> None:
+        self._asking = False
+        if self.is_attached:
+            shown: list[Line] = [present.log_line(line) for line in lines]
+            self.query_one(Lines).show(shown or [(("Nothing in the worker's log yet.", "dim"),)])
+
+    def _refused(self, error: SlipwayError) -> None:
+        self._asking = False
+        if self.is_attached:
+            self.query_one("#message", FrameLine).show(((frame.one_line(str(error)), "bad"),))
+
+
+def _log(desk: "Desk", number: int) -> tuple[str, ...]:
+    from engine.console import history
+
+    return history.of_deployment(desk, number, LOG_LINES)
