@@ -12,7 +12,7 @@ from sqlalchemy import Table, insert, or_, select
 from sqlalchemy import update as change
 from sqlalchemy.exc import IntegrityError
 
-from storage import audit
+from storage import audit, jobs
 from storage.errors import BadInput, NotFound
 from storage.models import deployments
 from storage.models import items as item_rows
@@ -78,8 +78,11 @@ def create(
     *,
     secret: str | None = None,
     power_on: bool = True,
+    priority: int | None = None,
 ) -> Deployment:
-    """Record a new deployment with its items, given as (VM name, component uid). Raises NotFound for the endpoint."""
+    """Record a new deployment with its items, given as (VM name, component uid); with a priority also the job that
+    makes it. Raises NotFound for the endpoint.
+    """
     try:
         with store.begin() as tx:
             new = {"name": name, "endpoint_id": endpoint_id, "state": PENDING, "profile": profile, "bytes_sent": 0}
@@ -89,10 +92,24 @@ def create(
             for vm_name, uid in items:
                 row = {"deployment_id": number, "name": vm_name, "component_uid": uid, "state": PENDING}
                 tx.execute(insert(item_rows).values(**row, **_UNKNOWN))
+            if priority is not None:
+                jobs.queue_deploy(store, tx, endpoint_id, number, priority)
             audit.write(store, tx, "deploy", f"deployment {number}", name)
     except IntegrityError as error:
         raise NotFound("no endpoint", on=f"with id {endpoint_id}", why="it was removed") from error
     return get(store, number)
+
+
+def queue_again(store: Store, deployment: Deployment, profile: str, secret: str, priority: int) -> int:
+    """Queue what is left of a deployment that has ended; items that have succeeded stay as they are. The job's id."""
+    with store.begin() as tx:
+        number = jobs.queue_deploy(store, tx, deployment.endpoint_id, deployment.id, priority)
+        afresh = {"state": PENDING, "profile": profile, "secret": secret, "ended": None}
+        tx.execute(change(deployments).where(deployments.c.id == deployment.id).values(**afresh))
+        left = (item_rows.c.deployment_id == deployment.id) & (item_rows.c.state != jobs.State.SUCCEEDED)
+        tx.execute(change(item_rows).where(left).values(state=PENDING, reason=""))
+        audit.write(store, tx, "deploy again", f"deployment {deployment.id}", deployment.name)
+    return number
 
 
 def get(store: Store, deployment_id: int) -> Deployment:

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Connection, Select, insert, or_, select
 from sqlalchemy import update as change
 
 from storage.changes import notify
 from storage.errors import NotFound
-from storage.models import deployments, jobs
+from storage.models import deployments, items, jobs
 from storage.store import Store
 
 PRIORITY = 10
@@ -71,26 +71,39 @@ class Job:
         return self.state in ACTIVE
 
 
-def create_deploy(store: Store, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> Job:
-    """Queue a deployment. What is active of this deployment already is returned instead."""
-    return _create(store, Kind.DEPLOY, endpoint_id, deployment_id, None, priority)
+def queue_deploy(store: Store, tx: Connection, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> int:
+    """Queue a deployment in the transaction that records it: one without a job could be neither cancelled nor removed.
+    The job's id; of what is active of this deployment already its.
+    """
+    return _queue(store, tx, Kind.DEPLOY, endpoint_id, deployment_id, None, priority)
 
 
 def create_remove(store: Store, endpoint_id: int, deployment_id: int, priority: int = PRIORITY) -> Job:
     """Queue the removal of a deployment's VMs. What is active of this deployment already is returned instead."""
-    return _create(store, Kind.REMOVE, endpoint_id, deployment_id, None, priority)
+    with store.begin() as tx:
+        number = _queue(store, tx, Kind.REMOVE, endpoint_id, deployment_id, None, priority)
+    return get(store, number)
 
 
 def create_stage(
     store: Store, endpoint_id: int, component_uid: str, deployment_id: int | None = None, priority: int = PRIORITY
 ) -> Job:
     """Queue a staging for the deployment, or for nobody in particular; the one that is active already, if any."""
-    return _create(store, Kind.STAGE, endpoint_id, deployment_id, component_uid, priority)
+    with store.begin() as tx:
+        number = _queue(store, tx, Kind.STAGE, endpoint_id, deployment_id, component_uid, priority)
+    return get(store, number)
 
 
-def _create(
-    store: Store, kind: Kind, endpoint_id: int, deployment_id: int | None, component_uid: str | None, priority: int
-) -> Job:
+def _queue(
+    store: Store,
+    tx: Connection,
+    kind: Kind,
+    endpoint_id: int,
+    deployment_id: int | None,
+    component_uid: str | None,
+    priority: int,
+) -> int:
+    """The id of the job, the active one of its kind if there is one."""
     if kind is Kind.STAGE:
         alike = (jobs.c.kind == kind) & (jobs.c.component_uid == component_uid) & ~jobs.c.cancel
     else:
@@ -98,18 +111,17 @@ def _create(
     active = select(jobs.c.id).where(jobs.c.endpoint_id == endpoint_id, alike, jobs.c.state.in_(ACTIVE))
     new: dict[str, Any] = {"kind": kind, "endpoint_id": endpoint_id, "deployment_id": deployment_id}
     new |= {"component_uid": component_uid, "priority": priority, "state": State.QUEUED}
-    with store.begin() as tx:
-        notify(tx)
-        store.alone(tx, "jobs")
-        number = tx.execute(active).scalars().first()
-        if number is None:
-            new |= {"cancel": False, "error": "", "falls_back": False, "refused": False}
-            made = tx.execute(insert(jobs).values(**new, created=store.now(tx)).returning(jobs.c.id))
-            number = made.scalar_one()
-        elif kind is Kind.STAGE and deployment_id is None:
-            # Asked for by hand too: it no longer depends on the deployment that began it.
-            tx.execute(change(jobs).where(jobs.c.id == number).values(deployment_id=None))
-    return get(store, number)
+    notify(tx)
+    store.alone(tx, "jobs")
+    number = tx.execute(active).scalars().first()
+    if number is None:
+        new |= {"cancel": False, "error": "", "falls_back": False, "refused": False}
+        made = tx.execute(insert(jobs).values(**new, created=store.now(tx)).returning(jobs.c.id))
+        return int(made.scalar_one())
+    if kind is Kind.STAGE and deployment_id is None:
+        # Asked for by hand too: it no longer depends on the deployment that began it.
+        tx.execute(change(jobs).where(jobs.c.id == number).values(deployment_id=None))
+    return int(number)
 
 
 def get(store: Store, job_id: int) -> Job:
@@ -159,11 +171,13 @@ def begin(store: Store, job_id: int) -> bool:
 
 def drop(store: Store, job_id: int) -> bool:
     """Cancel a job that is still queued, and with it the deployment that it was to make; False when it has begun or
-    ended.
+    ended, or when an earlier attempt has made VMs, which the job itself takes back.
     """
     with store.begin() as tx:
         over = {"state": State.CANCELLED, "ended": store.now(tx)}
-        queued = (jobs.c.id == job_id) & (jobs.c.state == State.QUEUED)
+        made = select(items.c.id).where(items.c.deployment_id == jobs.c.deployment_id)
+        made = made.where(or_(items.c.vm != "", items.c.task != ""))
+        queued = (jobs.c.id == job_id) & (jobs.c.state == State.QUEUED) & ~made.exists()
         dropped = tx.execute(change(jobs).where(queued).values(**over)).rowcount == 1
         if dropped:
             made_by = select(jobs.c.deployment_id).where(jobs.c.id == job_id, jobs.c.kind == Kind.DEPLOY)

@@ -3,7 +3,7 @@ changes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -102,10 +102,13 @@ class Plan:
         """The plan's problem, or one error that lists all of them."""
         return self.problems[0] if len(self.problems) == 1 else PlanRefused(self.profile.name, self.problems)
 
-    def check(self) -> None:
-        """Raise the refusal when there is a problem."""
-        if self.problems:
-            raise self.refusal()
+    def check(self, begun: bool = False) -> None:
+        """Raise the refusal when there is a problem. What is `begun` has taken some of the space already, and nobody knows
+        how much: too little is no problem of the plan then.
+        """
+        problems = tuple(one for one in self.problems if not (begun and isinstance(one, NoSpace)))
+        if problems:
+            raise replace(self, problems=problems).refusal()
 
 
 def make_plan(site: Site, profile: Profile, password: str, cancel: Cancel) -> Plan:

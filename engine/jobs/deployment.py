@@ -17,8 +17,11 @@ def plan(work: Work, _now: Now) -> Now:
     """Look at everything once more; the ids of the VMs to make, step by step of the profile."""
     if not jobs.begin(work.store, work.job.id):
         return {"next": ""}
+    if jobs.get(work.store, work.job.id).cancel:
+        work.cancel.ask()
     work.cancel.check()
     deployments.update(work.store, work.deployment.id, state="running")
+    work.plan.check()
     ids = {item.name: item.id for item in deployments.items(work.store, work.deployment.id)}
     return {"next": "vms", "steps": [[ids[item.name] for item in step] for step in work.plan.steps]}
 
@@ -43,14 +46,19 @@ def take_back(work: Work, _now: Now) -> Now:
             deployments.update_item(work.store, item.id, vm="", task="", state=state, path="", template="")
     if vapp is not None and moid(vapp) == deployment.vapp:
         remove_empty(work.site.session, vapp, str(name))
-    return {"next": "end"}
+    return {"next": "end", "state": State.SUCCEEDED if work.job.kind is Kind.REMOVE else State.CANCELLED}
 
 
 def end(work: Work, now: Now) -> Now:
-    """Record how the deployment ended; its secrets are deleted (DESIGN.md rule 10)."""
+    """Record how the deployment ended; its secrets are deleted (DESIGN.md rule 10).
+
+    Taken again after its job has ended, by the next worker, it does nothing: the deployment may have a new job by then.
+    """
     store, deployment = work.store, work.deployment
     job = jobs.get(store, work.job.id)
-    state = now.get("state") or _state(job, deployments.items(store, deployment.id))
+    if not job.active:
+        return {"next": "", "state": job.state}
+    state = now.get("state") or _state(deployments.items(store, deployment.id))
     removed = job.kind is Kind.REMOVE and state == State.SUCCEEDED
     with store.read() as tx:
         ended = store.now(tx)
@@ -63,9 +71,9 @@ def end(work: Work, now: Now) -> Now:
         bytes_sent=steps.bytes_sent(store, deployment.id),
     )
     work.close()
-    jobs.end(store, job.id, State(state))
     name = f"{endpoints.by_id(store, deployment.endpoint_id).name}/{deployment.name}"
     audit.record(store, f"deployment {REMOVED if removed else state}", name, f"deployment {deployment.id}")
+    jobs.end(store, job.id, State(state))
     return {"next": "", "state": state}
 
 
@@ -80,11 +88,7 @@ def cancelled(_work: Work, _now: Now, _error: SlipwayError) -> Now:
     return {"next": "take back"}
 
 
-def _state(job: Job, items: list[Item]) -> State:
-    if job.kind is Kind.REMOVE:
-        return State.SUCCEEDED
-    if job.cancel:
-        return State.CANCELLED
+def _state(items: list[Item]) -> State:
     return State.SUCCEEDED if all(item.state == State.SUCCEEDED for item in items) else State.FAILED
 
 

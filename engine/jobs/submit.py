@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from engine.catalog.profiles import Profile, profile_of
 from engine.errors import BadInput, Conflict
 from storage import audit, components, deployments, endpoints, jobs
-from storage.deployments import PENDING, REMOVED, Deployment
+from storage.deployments import REMOVED, Deployment
 from storage.endpoints import Endpoint
 from storage.jobs import PRIORITY, Job, Kind
 from storage.store import Store
@@ -24,7 +24,7 @@ def deploy(store: Store, ordered: Ordered, power_on: bool = True, priority: int 
     """Record the deployment and queue it. Raises NotFound for the endpoint, Refused without the store's key."""
     profile = ordered.profile
     endpoint = endpoints.get(store, profile.endpoint)
-    made = deployments.create(
+    return deployments.create(
         store,
         profile.name,
         endpoint.id,
@@ -32,9 +32,8 @@ def deploy(store: Store, ordered: Ordered, power_on: bool = True, priority: int 
         [(entry.vm_name(profile.domain), entry.component_uid) for step in profile.steps for entry in step],
         secret=_sealed(store, ordered),
         power_on=power_on,
+        priority=priority,
     )
-    jobs.create_deploy(store, endpoint.id, made.id, priority)
-    return made
 
 
 def again(store: Store, deployment: Deployment, ordered: Ordered, priority: int = PRIORITY) -> Job:
@@ -45,12 +44,8 @@ def again(store: Store, deployment: Deployment, ordered: Ordered, priority: int 
     if deployment.state in ("succeeded", REMOVED):
         raise Conflict("nothing to do for deployment", on=str(deployment.id), why=f"it is {deployment.state}")
     _check_idle(store, deployment)
-    deployments.update(store, deployment.id, state=PENDING, secret=_sealed(store, ordered), ended=None)
-    for item in deployments.items(store, deployment.id):
-        if item.state != "succeeded":
-            deployments.update_item(store, item.id, state=PENDING, reason="")
-    audit.record(store, "deploy again", f"deployment {deployment.id}", deployment.name)
-    return jobs.create_deploy(store, deployment.endpoint_id, deployment.id, priority)
+    profile = _without_values(ordered.profile)
+    return jobs.get(store, deployments.queue_again(store, deployment, profile, _sealed(store, ordered), priority))
 
 
 def remove(store: Store, deployment: Deployment) -> Job:

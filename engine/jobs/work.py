@@ -11,7 +11,7 @@ from engine.deploy.plan import Plan, PlannedItem, make_plan
 from engine.errors import ClaimLost, Conflict
 from engine.jobs.recorder import Recorder
 from engine.jobs.sites import Sites
-from engine.jobs.submit import ordered_of
+from engine.jobs.submit import ordered_of, recorded_profile
 from engine.site import Site
 from engine.staging import claims
 from engine.staging.claims import Claim
@@ -62,12 +62,12 @@ class Work:
 
     @property
     def plan(self) -> Plan:
-        """The deployment's plan. Raises the plan's problems, and what vCenter raises."""
+        """The deployment's plan. Raises the plan's problems but for space, and what vCenter raises."""
         with self._lock:
             if self._plan is None:
                 ordered = ordered_of(self.store, self.deployment)
                 plan = make_plan(self.site, ordered.profile, ordered.password, self.cancel)
-                plan.check()
+                plan.check(begun=True)
                 self._plan = plan
             return self._plan
 
@@ -84,7 +84,8 @@ class Work:
         package = stageable_package(component)
         if self.site.target.network is not None or self.job.deployment_id is None:
             return replace(parked(self.site, component, package), deployment=self.job.deployment_id)
-        portgroup = ordered_of(self.store, self.deployment).profile.network.portgroup
+        # Not of what was ordered: its secret goes when that deployment ends, and others may wait for the template.
+        portgroup = recorded_profile(self.deployment).network.portgroup
         network = find_network(self.site.session, self.site.target.datacenter, portgroup or "")
         return Staging(component, package, network, import_options(component), self.job.deployment_id)
 

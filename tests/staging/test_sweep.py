@@ -189,9 +189,10 @@ def test_half_imports_go_when_process_and_deployment_are_over(party: Party, dead
     name = f"{vapp}a-{next_token(store)}.example.com"
     item = item_of(party, name)
     vm = machine(site, party, name, half_import(party, item, dead), vapp)
-    job = jobs.create_deploy(store, site.endpoint.id, item.deployment_id)
+    with store.begin() as tx:
+        job = jobs.queue_deploy(store, tx, site.endpoint.id, item.deployment_id)
     assert done(party) == []
-    jobs.end(store, job.id, State.FAILED)
+    jobs.end(store, job, State.FAILED)
     assert done(party) == []
     with store.read() as tx:
         now = store.now(tx)

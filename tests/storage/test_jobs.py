@@ -57,9 +57,9 @@ def test_an_end_is_final(store: Store, endpoint: int) -> None:
 
 
 def test_steps_in_order_with_bytes_on_the_newest_of_an_item(store: Store, endpoint: int) -> None:
-    run = deployments.create(store, "lab01", endpoint, "{}", [("a", "x-1")])
-    job = jobs.create_deploy(store, endpoint, run.id)
-    assert jobs.create_deploy(store, endpoint, run.id).id == job.id
+    run = deployments.create(store, "lab01", endpoint, "{}", [("a", "x-1")], priority=jobs.PRIORITY)
+    [job] = jobs.of_deployment(store, run.id)
+    assert jobs.create_remove(store, endpoint, run.id).id == job.id
     steps.write(store, job.id, [NewStep("a", "importing"), NewStep("b", "cloning", "from x")], {"a": (5, 10)})
     steps.write(store, job.id, [NewStep("a", "verifying")])
     told = [(one.item, one.step, one.detail, one.done, one.total) for one in steps.listing(store, [job.id])]
