@@ -3,7 +3,9 @@
 `--version` loads nothing but the standard library; without arguments it is the console.
 """
 
+import os
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -13,8 +15,11 @@ def main() -> int:
 
         print(f"slipway {version('slipway')}")
         return 0
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed
+            setattr(sys, name, Path(os.devnull).open("r+"))
     try:
-        if not sys.argv[1:]:
+        if not sys.argv[1:] and "_SLIPWAY_COMPLETE" not in os.environ:
             return _console()
         from cli.run import run
 
