@@ -98,7 +98,7 @@ class Console(App[int]):
         self.paused = False
         self.last_error = ""
         self.feed_alive_at: datetime | None = None
-        self._last_place = ""
+        self.last_place = ""
         self._place = self.DEFAULT_MODE
         self._keys = dict(options.keys)
         for one in theme.THEMES:
@@ -156,7 +156,7 @@ class Console(App[int]):
     def came_to(self, place: str) -> None:
         """Remember the page before."""
         if place != self._place:
-            self._last_place, self._place = self._place, place
+            self.last_place, self._place = self._place, place
 
     def key_of(self, action: Action) -> str:
         """The first key of an action as people write it, config.toml considered."""
@@ -178,7 +178,7 @@ class Console(App[int]):
     def action_do(self, action_id: str) -> None:
         """Take an action that is the same everywhere."""
         page = self.page
-        if page is not None and self.screen is page:
+        if page is not None:
             page.action_do(action_id)
         else:
             self.take(BY_ID[action_id])
@@ -199,8 +199,7 @@ class Console(App[int]):
 
     def act_last(self) -> None:
         """The page before this one."""
-        if self._last_place:
-            self.go(self._last_place)
+        self.go(self.last_place)
 
     def act_quit(self) -> None:
         """Leave; when jobs run the last words say that they go on."""

@@ -109,6 +109,14 @@ class Page(Screen[None]):
         """Why the action cannot be taken now, "" when it can. A page adds its own reasons."""
         if action.writes and self.app.read_only:
             return "this console is read-only"
+        if action.id in ("filter", "sort") and not self.table.total:
+            return "there is no row yet"
+        if action.scope == Scope.TABLE and action.id not in ("filter", "sort") and self.row is None:
+            return "there is no row"
+        if action.id == "reverse" and self.table.sorted_by is None:
+            return f"{self.app.key_of(BY_ID['sort'])} sorts by a column first"
+        if action.id == "last" and not self.app.last_place:
+            return "there was none before this one"
         return ""
 
     # The frame
@@ -324,9 +332,6 @@ class Page(Screen[None]):
 
     def act_reverse(self) -> None:
         """Turn the order round."""
-        if self.table.sorted_by is None:
-            self.say("s sorts by a column first", "warn")
-            return
         self.table.reverse = not self.table.reverse
         self.table.arrange()
         self.table.redraw()
@@ -345,8 +350,7 @@ class Page(Screen[None]):
         """The detail of the row, in a screen of its own."""
         from tui.screens.detail import DetailScreen
 
-        if self.row is not None:
-            self.app.push_screen(DetailScreen(self, self.view.key(self.row)))
+        self.app.push_screen(DetailScreen(self, self.view.key(self.row)))
 
     def act_down(self) -> None:
         """Next row."""
