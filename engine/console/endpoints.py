@@ -153,7 +153,7 @@ def remove(desk: Desk, name: str) -> None:
 
 
 def check(desk: Desk, name: str, cancel: Cancel, report: deep.Report) -> bool:
-    """Report finding by finding all that a deployment needs; whether vCenter was reached. Raises NotFound, Cancelled."""
+    """Report finding by finding what a deployment needs; whether vCenter was reached. Raises NotFound, Cancelled."""
     reached = True
     for finding in preflight.check(desk.store, endpoints.get(desk.store, name)):
         cancel.check()

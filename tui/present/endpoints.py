@@ -5,37 +5,44 @@ from typing import TYPE_CHECKING
 
 from cli.units import size
 from tui.present.states import sign
-from tui.present.text import Line, ago, fields, local, plain, wrapped
+from tui.present.text import Line, ago, fields, local, plain
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
-    from engine.console.endpoints import EndpointRow
+    from engine.console.endpoints import EndpointRow, Standing
+    from engine.errors import CertificateRefused
 
 COLUMNS = (
-    Column("Name", 10, grow=3),
+    Column("Name", 12, grow=3),
     Column("State", 13, grow=1),
     Column("Version", 7, drop=3, sort=lambda row: row.version or None),
-    Column("Lat", 6, align="right", drop=2, sort=lambda row: row.latency),
-    Column("Tmpl", 4, align="right", sort=lambda row: row.templates),
+    Column("Lat", 5, align="right", drop=2, sort=lambda row: row.latency),
+    Column("Templates", 9, align="right", drop=1, sort=lambda row: row.templates),
     Column("Jobs", 4, align="right", sort=lambda row: row.jobs),
     Column("Free", 8, align="right", sort=lambda row: row.free_bytes),
-    Column("Seen", 8, grow=2, sort=lambda row: row.seen),
+    Column("Seen", 8, grow=1, sort=lambda row: row.seen),
 )
+
+REFUSED = ("login refused", "certificate refused")
+"""States that somebody has to end: nothing is tried again by itself, or would be refused again."""
+
+NAMES = 14
+"""Cells of a label in the detail."""
 
 
 def cells(row: "EndpointRow", now: datetime) -> Line:
-    """One line."""
+    """One line. What is old is grey."""
     state = sign("endpoint", row.state)
-    dim = "plain" if row.state == "ready" else "dim"
+    tone = "plain" if row.state == "ready" else "dim"
     return (
         plain(row.name),
         (str(state), state.tone),
-        (row.version or "-", dim),
-        (latency(row.latency), dim),
-        ("-" if row.templates is None else str(row.templates), dim),
+        (row.version or "-", tone),
+        (latency(row.latency), tone),
+        ("-" if row.templates is None else str(row.templates), tone),
         (str(row.jobs) if row.jobs else "-", "busy" if row.jobs else "dim"),
-        ("-" if row.free_bytes is None else size(row.free_bytes), dim),
-        (_seen(row, now), "bad" if row.state in ("login refused", "certificate refused") else dim),
+        ("-" if row.free_bytes is None else size(row.free_bytes), tone),
+        ("e edits", "key") if row.state in REFUSED else ("-" if row.seen is None else ago(row.seen, now), tone),
     )
 
 
@@ -43,48 +50,107 @@ VIEW = View(COLUMNS, lambda row: row.name, cells)
 
 
 def latency(seconds: float | None) -> str:
-    """`12ms`, in steps that do not flicker."""
+    """`12ms`, in steps that do not flicker; `2.5s`."""
     if seconds is None:
         return "-"
     milliseconds = seconds * 1000
-    return f"{milliseconds:.0f}ms" if milliseconds < 20 else f"{round(milliseconds, -1):.0f}ms"
+    if milliseconds >= 1000:
+        return f"{seconds:.1f}s"
+    return f"{milliseconds:.0f}ms" if milliseconds < 20 else f"{milliseconds // 10 * 10:.0f}ms"
 
 
-def _seen(row: "EndpointRow", now: datetime) -> str:
-    if row.state in ("login refused", "certificate refused"):
-        return "e edits"
-    return "-" if row.seen is None else ago(row.seen, now)
+def fingerprint(pin: str) -> list[str]:
+    """64 hex digits as people compare them: `5A:1F:..`, eight bytes a line."""
+    pairs = [pin[at : at + 2].upper() for at in range(0, len(pin), 2)]
+    return [":".join(pairs[at : at + 8]) for at in range(0, len(pairs), 8)]
+
+
+def error(row: "EndpointRow") -> str:
+    """What is wrong and what to do, in one line; "" when nothing is."""
+    return "; ".join(part for part in (row.error, row.fix) if part)
 
 
 def detail(row: "EndpointRow") -> list[Line]:
-    """All that is known of it."""
+    """All that is known of it, what is wrong first."""
     state = sign("endpoint", row.state)
-    lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))])]
+    lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))], NAMES)]
     if row.error:
-        lines += [((line, "bad"),) for line in wrapped(row.error, 56)]
-        lines += [((line, "plain"),) for line in wrapped(row.fix, 56)] if row.fix else []
-        if row.next_try is not None:
-            lines.append((("asked again ", "dim"), (local(row.next_try), "plain")))
-        lines.append(())
+        lines += fields([("why", (row.error, "bad")), ("what to do", row.fix)], NAMES)
+        again = "when its password has changed" if row.state == "login refused" else local(row.next_try)
+        lines += fields([("asked again", again)], NAMES)
+    lines += [
+        *fields([("seen", local(row.seen)), ("latency", latency(row.latency)), ("version", row.version)], NAMES),
+        (),
+        *fields([("host", row.server), ("username", row.username), ("certificate", row.trust)], NAMES),
+        *[((" " * NAMES, "dim"), (line, "plain")) for line in fingerprint(row.pin)],
+        *fields([("vCenter", row.instance_uuid)], NAMES),
+        (),
+    ]
+    free = "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"
     lines += fields(
         [
-            ("host", row.server),
-            ("version", row.version),
-            ("latency", latency(row.latency)),
-            ("seen", local(row.seen)),
-            ("username", row.username),
-            ("certificate", row.trust),
             ("datacenter", row.datacenter),
             ("resource pool", row.resource_pool),
             ("datastore", row.datastore),
-            ("free", "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"),
-            ("VM folder", row.vmfolder),
-            ("network", row.network),
+            ("free", free),
+            ("VM folder", row.vmfolder or "the datacenter's own"),
+            ("host system", row.host_system or "any"),
+            ("network", row.network or "none: each profile names its own"),
             ("templates", row.templates),
-            ("jobs", row.jobs),
-        ]
+            ("jobs", row.jobs or "none"),
+            ("added", f"{local(row.created)}, id {row.id}"),
+        ],
+        NAMES,
     )
     return lines
+
+
+def certificate(refused: "CertificateRefused") -> list[Line]:
+    """What is consented to: whose certificate, and why it is asked for."""
+    return [
+        (("  server       ", "dim"), plain(refused.on)),
+        (("  not trusted  ", "dim"), plain(refused.why)),
+        (),
+        (("  SHA-256      ", "dim"), (fingerprint(refused.fingerprint)[0], "title")),
+        *[(("               ", "dim"), (line, "title")) for line in fingerprint(refused.fingerprint)[1:]],
+        (),
+        (("  Compare it with the fingerprint that is shown on the server itself. With", "plain"),),
+        (("  your consent this certificate, and no other, is accepted from now on.", "plain"),),
+        (),
+    ]
+
+
+def in_the_way(name: str, standing: "Standing") -> str:
+    """Why the endpoint cannot be removed now, "" when it can."""
+    if standing.jobs:
+        return f"remove {name}: {_count(standing.jobs, 'job')} queued or under way there; 3 shows them"
+    if standing.claims:
+        return f"remove {name}: {_count(standing.claims, 'claim')} on it; 4 shows them"
+    return ""
+
+
+def removal(name: str, standing: "Standing", marked: int) -> list[Line]:
+    """What goes with it, what stays."""
+    runs = _count(standing.deployments, "deployment")
+    lines: list[Line] = [
+        (("  goes   ", "bad"), plain(f"{name}: its address, password and trust")),
+        (
+            ("         ", "plain"),
+            plain(f"the records of {runs}" if standing.deployments else "no deployment's records"),
+        ),
+        (("  stays  ", "ok"), plain("everything in vCenter: VMs, templates, folders")),
+    ]
+    if standing.vms:
+        told = f"{_count(standing.vms, 'VM')} that it made: Slipway can no longer remove them"
+        lines.append((("         ", "plain"), (told, "warn")))
+    if marked:
+        told = f"  {marked} marked: only {name}, under the cursor, is removed."
+        lines += [(), ((told, "warn"),)]
+    return [*lines, ()]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 EMPTY: list[Line] = [

@@ -31,6 +31,11 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "certificate refused": Sign(FAILED, "certificate", "bad"),
         "failed": Sign(FAILED, "failed", "bad"),
     },
+    "finding": {
+        "ok": Sign(READY, "ok", "ok"),
+        "warning": Sign(STALE, "warning", "warn"),
+        "missing": Sign(FAILED, "missing", "bad"),
+    },
     "template": {
         "absent": Sign(OFF, "absent", "dim"),
         "queued": Sign(RUNNING, "queued", "busy"),

@@ -11,6 +11,8 @@ from tui.screens.page import Page
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk
+    from engine.console.endpoints import Standing
+    from tui.screens.findings import Look
 
 
 class EndpointsPage(Page):
@@ -19,6 +21,10 @@ class EndpointsPage(Page):
     place = "endpoints"
     title_text = "Endpoints"
     view = present.VIEW
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks: dict[str, Look] = {}
 
     def read(self, desk: "Desk") -> Sequence[Any]:
         """Every endpoint with what was last seen of it."""
@@ -36,10 +42,71 @@ class EndpointsPage(Page):
 
     def copied(self, row: Any) -> str:
         """The whole error, or the name."""
-        return row.error or row.name
+        return present.error(row) or row.name
 
     def why_not(self, action: Action) -> str:
         """Most need an endpoint."""
         if action.id in ("endpoint.edit", "endpoint.test", "endpoint.remove") and self.row is None:
-            return "there is no endpoint yet; a adds one"
+            return "there is no endpoint; a adds one"
         return super().why_not(action)
+
+    def act_endpoint_add(self) -> None:
+        """Ask for a new one."""
+        from tui.screens import endpoint_form
+
+        endpoint_form.add(self)
+
+    def act_endpoint_edit(self) -> None:
+        """Ask what is to be changed."""
+        from tui.screens import endpoint_form
+
+        if self.row is not None:
+            endpoint_form.edit(self, self.row)
+
+    def act_endpoint_test(self) -> None:
+        """Check it before the operator's eyes; a look that goes on is shown again."""
+        from tui.screens.findings import FindingsScreen, Look
+
+        if self.row is None:
+            return
+        name = self.row.name
+        look = self._looks.get(name)
+        if look is None or not look.doing:
+            look = self._looks[name] = Look(self, name)
+        self.app.push_screen(FindingsScreen(self, look))
+
+    def act_endpoint_remove(self) -> None:
+        """Say what stands on it, and ask for its name."""
+        if self.row is None:
+            return
+        name, marked = self.row.name, len(self.table.marked)
+
+        def standing_on(desk: "Desk") -> "Standing":
+            from engine.console import endpoints
+
+            return endpoints.standing_on(desk, name)
+
+        def known(standing: "Standing") -> None:
+            self.say("")
+            in_the_way = present.in_the_way(name, standing)
+            if in_the_way:
+                self.say(in_the_way, "warn")
+            else:
+                self._confirm_removal(name, standing, marked)
+
+        self.app.feed.ask(standing_on, known, self.refused)
+
+    def _confirm_removal(self, name: str, standing: "Standing", marked: int) -> None:
+        from tui.screens.confirm import Confirm
+
+        def remove(desk: "Desk") -> None:
+            from engine.console import endpoints
+
+            endpoints.remove(desk, name)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.ask(remove, f"removing {name}", lambda _: f"removed {name}")
+
+        lines = present.removal(name, standing, marked)
+        self.app.push_screen(Confirm(f"Remove the endpoint {name}", lines, name), answered)

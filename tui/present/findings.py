@@ -1,0 +1,47 @@
+"""What a look at an endpoint found, as lines."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui.present.states import sign
+from tui.present.text import Cell, Line, fit, wrapped
+
+if TYPE_CHECKING:
+    from engine.endpoints.findings import Finding
+
+INDENT = 11
+"""Cells of the sign and its word."""
+
+
+def lines(found: Sequence["Finding"], width: int) -> list[Line]:
+    """One finding below the other, what to do below it."""
+    return [line for finding in found for line in _lines(finding, max(20, width - INDENT))]
+
+
+def _lines(finding: "Finding", room: int) -> list[Line]:
+    state = sign("finding", finding.state)
+    first, *rest = wrapped(f"{finding.name}: {finding.detail}", room)
+    blank: Cell = (" " * INDENT, "plain")
+    told: list[Line] = [((fit(str(state), INDENT), state.tone), (first, "plain"))]
+    told += [(blank, (line, "plain")) for line in rest]
+    told += [(blank, (line, "key")) for line in wrapped(f"-> {finding.fix}", room)] if finding.fix else []
+    return told
+
+
+def summary(found: Sequence["Finding"], doing: str) -> Line:
+    """How many of each, and what is being done."""
+    parts: list[Cell] = [(" ", "plain")]
+    for word in ("ok", "warning", "missing"):
+        count = sum(finding.state == word for finding in found)
+        if count:
+            parts += [(f"{count} {word}", sign("finding", word).tone), ("  ", "plain")]
+    return (*parts, (doing, "busy"))
+
+
+def text(name: str, found: Sequence["Finding"]) -> str:
+    """All of it to copy."""
+    told = [
+        f"{finding.state:<8} {finding.name}: {finding.detail}" + (f"; {finding.fix}" if finding.fix else "")
+        for finding in found
+    ]
+    return "\n".join([f"endpoint {name}", *told])

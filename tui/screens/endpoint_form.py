@@ -1,0 +1,141 @@
+"""Adding and changing an endpoint: a form, and consent to a certificate that nobody vouches for."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from engine.errors import (
+    BadField,
+    CertificateRefused,
+    Conflict,
+    EndpointUnreachable,
+    LoginRefused,
+    SlipwayError,
+    VSphereFault,
+)
+from tui.present import endpoints as present
+from tui.screens.confirm import Confirm
+from tui.screens.form import Field, Form
+
+if TYPE_CHECKING:
+    from engine.console.desk import Desk
+    from engine.console.endpoints import EndpointRow, Saved
+    from tui.screens.page import Page
+
+    Save = Callable[[Desk, Mapping[str, str], str], Saved]
+
+AS_IT_IS = "as it is"
+TRUST = {
+    "an authority of this machine, else ask": "ask",
+    "this fingerprint only": "pin",
+    "this authority's file": "ca",
+    "any certificate (insecure)": "any",
+}
+"""What a form offers -> what the engine calls it."""
+
+WORD = "trust"
+"""What is typed to consent: a letter too many in a form must not."""
+
+FIELD_AT_FAULT: tuple[tuple[type[SlipwayError], str], ...] = (
+    (Conflict, "name"),
+    (EndpointUnreachable, "host"),
+    (VSphereFault, "host"),
+    (CertificateRefused, "proof"),
+    (LoginRefused, "password"),
+)
+
+
+def add(page: "Page") -> None:
+    """Ask for a new endpoint."""
+
+    def save(desk: "Desk", given: Mapping[str, str], consented: str) -> "Saved":
+        from engine.console import endpoints
+
+        return endpoints.add(desk, given, consented)
+
+    def submit(form: Form, given: Mapping[str, str]) -> None:
+        _send(page, form, {**given, "trust": TRUST[given["trust"]]}, save, "added")
+
+    page.app.push_screen(Form("Add an endpoint", _fields(), submit))
+
+
+def edit(page: "Page", row: "EndpointRow") -> None:
+    """Ask what is to be changed of one."""
+    fields = _fields(row)
+
+    def save(desk: "Desk", given: Mapping[str, str], consented: str) -> "Saved":
+        from engine.console import endpoints
+
+        return endpoints.update(desk, row.name, given, consented)
+
+    def submit(form: Form, given: Mapping[str, str]) -> None:
+        changed = {field.name: given[field.name] for field in fields if given[field.name] != field.value}
+        if "trust" in changed:
+            changed["trust"] = TRUST[changed["trust"]]
+        if changed:
+            _send(page, form, changed, save, "changed")
+        else:
+            form.wrong("Nothing is different; esc leaves it as it is.")
+
+    page.app.push_screen(Form(f"Edit {row.name}", fields, submit))
+
+
+def _fields(row: "EndpointRow | None" = None) -> list[Field]:
+    """The form's; of an endpoint that is there with its values, but without its name, which stays."""
+
+    def value(name: str) -> str:
+        return str(getattr(row, name, None) or "")
+
+    unchanged = () if row is None else (f"{AS_IT_IS}: {row.trust}",)
+    fields = [] if row is not None else [Field("name", "name", hint="what you call it: vc01")]
+    return [
+        *fields,
+        Field("host", "host", value("server"), "name or address of vCenter, with :PORT if not 443"),
+        Field("username", "username", value("username"), "slipway@vsphere.local"),
+        Field("password", "password", hint="as it is" if row else "", secret=True),
+        Field("datacenter", "datacenter", value("datacenter"), "where VMs go"),
+        Field("resource_pool", "resource pool", value("resource_pool"), "or a cluster: its root pool is meant"),
+        Field("datastore", "datastore", value("datastore"), "in that datacenter"),
+        Field("vmfolder", "VM folder", value("vmfolder"), "a/b below the datacenter's own; empty is that one"),
+        Field("host_system", "host system", value("host_system"), "every VM on this ESXi host; may be empty"),
+        Field("network", "network", value("network"), "the default portgroup; may be empty"),
+        Field("trust", "trust", choices=(*unchanged, *TRUST)),
+        Field("proof", "", hint="the fingerprint (SHA-256) or the file, if that is your choice"),
+    ]
+
+
+def _send(page: "Page", form: Form, given: Mapping[str, str], save: "Save", did: str, consented: str = "") -> None:
+    """Let the engine try it and store it; the form stays until it was stored."""
+
+    def done(saved: "Saved") -> None:
+        absent = "; ".join(saved.missing)
+        page.say(
+            f"{did} {saved.name}" + (f"; vCenter lacks {absent}" if absent else ": c checks all that it needs"),
+            "warn" if absent else "ok",
+        )
+        form.done()
+
+    def answered(fingerprint: str, yes: bool | None) -> None:
+        if yes:
+            _send(page, form, given, save, did, fingerprint)
+        else:
+            form.wrong("The certificate is not trusted: nothing was stored.", "host")
+
+    def refused(error: SlipwayError) -> None:
+        if not form.is_current:  # it was left meanwhile
+            page.refused(error)
+        elif isinstance(error, CertificateRefused) and error.fingerprint:
+            dialog = Confirm("Is this the right vCenter?", present.certificate(error), WORD)
+            page.app.push_screen(dialog, partial(answered, error.fingerprint))
+        else:
+            form.wrong(error, _field_of(error, form))
+
+    page.app.feed.ask(lambda desk: save(desk, given, consented), done, refused)
+
+
+def _field_of(error: SlipwayError, form: Form) -> str:
+    """The field of this form that the error is about, "" for none."""
+    if isinstance(error, BadField):
+        return error.field if error.field in form.values else ""
+    found = next((field for kind, field in FIELD_AT_FAULT if isinstance(error, kind)), "")
+    return found if found in form.values else ""
