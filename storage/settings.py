@@ -35,7 +35,7 @@ class Setting:
 
 def create(store: Store, name: str, value: str, description: str) -> Setting:
     """Add a setting. Raises Conflict when the name is taken, BadInput for an unusable name or no description."""
-    name = _usable(name)
+    name = usable(name)
     if not description.strip():
         raise BadInput("cannot create setting", on=name, why="the description is empty", fix="describe it with -d")
     pace.check(name, value)
@@ -85,7 +85,7 @@ def is_on(store: Store, name: str) -> bool:
 
 def update(store: Store, name: str, value: str, description: str | None = None) -> Setting:
     """Set the value, and the description when one is given. Raises NotFound, BadInput."""
-    name = _usable(name)
+    name = usable(name)
     pace.check(name, value)
     changes = {"value": _stored(store, name, value)}
     if description is not None:
@@ -99,19 +99,15 @@ def update(store: Store, name: str, value: str, description: str | None = None) 
 
 def delete(store: Store, name: str) -> None:
     """Delete the setting. Raises NotFound, BadInput."""
-    name = _usable(name)
+    name = usable(name)
     with store.begin() as tx:
         if tx.execute(erase(settings).where(settings.c.name == name)).rowcount == 0:
             raise _missing(tx, name)
         audit.write(store, tx, "delete", f"setting {name}")
 
 
-def is_secret(name: str) -> bool:
-    """Whether a setting of that name is stored encrypted and shown masked."""
-    return any(word in name.lower() for word in _SECRET_WORDS) and not name.startswith("_")
-
-
-def _usable(name: str) -> str:
+def usable(name: str) -> str:
+    """The name as it is stored. Raises BadInput for one that is empty, has blanks, or is Slipway's own."""
     name = name.strip().lower()
     if not name or not name.isprintable() or " " in name:
         raise BadInput("unusable setting name", on=f'"{name}"', fix="use letters, digits and _ without blanks")
@@ -123,6 +119,11 @@ def _usable(name: str) -> str:
             fix="claims are cleared with: slipway lock clear",
         )
     return name
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting of that name is stored encrypted and shown masked."""
+    return any(word in name.lower() for word in _SECRET_WORDS) and not name.startswith("_")
 
 
 def _stored(store: Store, name: str, value: str) -> str:
