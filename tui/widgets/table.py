@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from rich.segment import Segment
-from textual.geometry import Region, Size
+from textual.events import Click
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.present.filter import Filter
@@ -60,11 +60,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class _Painted:
-    """What a line of the screen shows now."""
+    """What a line of the screen shows now. `thumb`: whether that part of the rows is in view."""
 
     cells: Line
     mark: str
     cursor: bool
+    thumb: bool
+
+    @property
+    def edges(self) -> tuple[str, bool, bool]:
+        """All but the cells: where it changes the whole line is painted."""
+        return self.mark, self.cursor, self.thumb
 
 
 @dataclass(slots=True)
@@ -74,10 +80,13 @@ class _Layout:
     columns: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-class Table(Painter, ScrollView, can_focus=True):
-    """Rows with a cursor, marks, a filter and an order, all of which survive new rows."""
+class Table(Painter, can_focus=True):
+    """Rows with a cursor, marks, a filter and an order, all of which survive new rows.
 
-    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; overflow-x: hidden; scrollbar-size: 1 1; }"
+    It scrolls by itself: Textual would lay the whole screen out anew for every row that comes or goes.
+    """
+
+    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; }"
 
     class Moved(Message):
         """The cursor is on another row, or on none."""
@@ -99,6 +108,7 @@ class Table(Painter, ScrollView, can_focus=True):
         self._order: Sequence[Any] = ()
         self._arranging = False
         self._outdated = False
+        self._top = 0
         self._cursor = 0
         self._cursor_key = ""
         self._range_from: int | None = None
@@ -181,7 +191,7 @@ class Table(Painter, ScrollView, can_focus=True):
         """These are the rows, in this order."""
         self._order = rows
         self._find_cursor()
-        self._resize_content()
+        self._reveal()
         self._refresh_changed()
         self.post_message(self.Moved())
 
@@ -203,11 +213,7 @@ class Table(Painter, ScrollView, can_focus=True):
             self._refresh_changed()
         if index == before:
             return
-        top, height = self.scroll_offset.y, self._page
-        if not top <= index < top + height:
-            reach = min(self.jump, height) - 1
-            target = index - reach if index < top else index - height + 1 + reach
-            self.scroll_to(y=target, animate=False, immediate=True)
+        self._reveal()
         self._refresh_changed()
         self.post_message(self.Moved())
 
@@ -260,20 +266,28 @@ class Table(Painter, ScrollView, can_focus=True):
             text, tone = painted.cells[number]
             shown = fit(text, size, self.view.columns[number].align) + " "
             segments.append(Segment(shown, self.style_of(style or tone)))
-        return Strip(segments).simplify().adjust_cell_length(width, self.style_of(style or "plain"))
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Scrolled: what a line says already is not painted again. In place of the whole window, as Textual does it."""
-        if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.position = new_value
-        if round(old_value) != round(new_value):
-            self._refresh_changed()
+        line = Strip(segments).adjust_cell_length(width - 1, self.style_of(style or "plain"))
+        bar = Strip([Segment("|" if painted.thumb else " ", self.style_of(style or "dim"))])
+        return Strip.join([line, bar]).simplify()
 
     def on_resize(self) -> None:
         """Fewer or more columns."""
         self._lay_out()
-        self._resize_content()
+        self._reveal()
         self.refresh()
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel moves the cursor."""
+        self.move(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """As above."""
+        self.move(-3)
+
+    def on_click(self, event: Click) -> None:
+        """The cursor goes where one clicks."""
+        if 0 < event.y <= min(self._page, len(self._order) - self._top):
+            self.go(self._top + event.y - 1)
 
     def redraw(self) -> None:
         """Paint everything again: the order or the colours have changed."""
@@ -285,12 +299,22 @@ class Table(Painter, ScrollView, can_focus=True):
         return max(1, self.size.height - 1)
 
     def _line(self, y: int) -> _Painted | None:
-        index = y + self.scroll_offset.y - 1
+        index = y + self._top - 1
         if index >= len(self._order):
             return None
         row = self._order[index]
         mark = "*" if self.marked and self.view.key(row) in self.marked else " "
-        return _Painted(self.view.cells(row, self._now), mark, index == self._cursor)
+        return _Painted(self.view.cells(row, self._now), mark, index == self._cursor, y - 1 in self._thumb)
+
+    @property
+    def _thumb(self) -> range:
+        """The lines beside which the bar stands that says which part of the rows is in view."""
+        page, hidden = self._page, len(self._order) - self._page
+        if hidden <= 0:
+            return range(0)
+        length = max(1, page * page // len(self._order))
+        start = self._top * (page - length) // hidden
+        return range(start, start + length)
 
     def _refresh_changed(self) -> None:
         """Paint again what says something else than on the screen: of a line that from the first such cell to the last.
@@ -301,7 +325,7 @@ class Table(Painter, ScrollView, can_focus=True):
             before, now = self._painted.get(y), self._line(y)
             if now == before:
                 continue
-            if before is None or now is None or (before.cursor, before.mark) != (now.cursor, now.mark):
+            if before is None or now is None or before.edges != now.edges:
                 self.refresh(Region(0, y, self.size.width, 1))
                 continue
             changed = [
@@ -321,7 +345,7 @@ class Table(Painter, ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Give the columns their places; those that there is no room for are left out, the least important first."""
-        room = self.size.width - GUTTER
+        room = self.size.width - GUTTER - 1
         kept = list(range(len(self.view.columns)))
         while sum(self.view.columns[one].width + 1 for one in kept) > room:
             droppable = [one for one in kept if self.view.columns[one].drop]
@@ -338,8 +362,14 @@ class Table(Painter, ScrollView, can_focus=True):
             x += width + 1
         self._layout = _Layout(places)
 
-    def _resize_content(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._order) + 1)
+    def _reveal(self) -> None:
+        """Scroll until the cursor is in view, and no empty line below the last row."""
+        page = self._page
+        if not self._top <= self._cursor < self._top + page:
+            reach = min(self.jump, page) - 1
+            above = self._cursor < self._top
+            self._top = self._cursor - reach if above else self._cursor - page + 1 + reach
+        self._top = max(0, min(self._top, len(self._order) - page))
 
     def _find_cursor(self) -> None:
         """The cursor goes where its row has gone; when that is no longer there it stays in its place."""
