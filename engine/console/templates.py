@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from engine.console.deploys import Transfer
 from engine.console.desk import Desk
 from engine.console.observer import Observed, observe_all
 from engine.console.observer import State as Seen
+from engine.jobs.outcome import TimedStep, timed
 from engine.staging import claims
 from engine.staging.claims import Standing
 from engine.staging.templates import IN_PROGRESS, State, Template, component_uid, first_to_the_folder
@@ -25,28 +27,6 @@ HISTORY = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
-    """Bytes under way. `per_second` over 30 s, `left` in seconds, `last_byte`: when one came last (UTC)."""
-
-    done: int
-    total: int
-    per_second: float
-    left: float | None
-    last_byte: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One step of the last staging; `seconds` it took, None for the one that is under way."""
-
-    step: str
-    detail: str
-    began: datetime
-    seconds: float | None
-    done: int
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to it."""
 
@@ -59,8 +39,9 @@ class Event:
 class TemplateRow:
     """One template on one endpoint, or the place where one is being staged.
 
-    `state`: of `staging.templates.State`, or queued, cancelling, claimed. `uid` is its name there, `component` the
-    component it is or was of. `as_of`: when the endpoint, which does not answer now, was last seen. None is not known.
+    `uid` is its name there, `component` the one that it is or was of. `state`: of `staging.templates.State`, or queued,
+    cancelling, claimed. `active`: a job of ours stages it; `step` is what it is in now, `steps` those of the last
+    staging. `as_of`: when the endpoint was last seen, if it does not answer now. None is not known.
     """
 
     endpoint: str
@@ -68,6 +49,7 @@ class TemplateRow:
     component: str
     state: str
     why: str
+    active: bool = False
     path: str = ""
     digest: str = ""
     size_bytes: int | None = None
@@ -78,7 +60,7 @@ class TemplateRow:
     transfer: Transfer | None = None
     claim: str = ""
     needed_by: tuple[str, ...] = ()
-    steps: tuple[StepRow, ...] = ()
+    steps: tuple[TimedStep, ...] = ()
     history: tuple[Event, ...] = ()
 
 
@@ -218,6 +200,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
         component=component,
         state=state,
         why=why,
+        active=last is not None and last.active and uid == component,
         path=template.path if template else "",
         digest=template.digest if template else "",
         size_bytes=template.size_bytes if template and template.ref else None,
@@ -228,7 +211,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
         transfer=_transfer(known.desk, told[-1]) if told and last and last.active else None,
         claim=_held(claim),
         needed_by=known.needed.get((endpoint.id, component), ()),
-        steps=tuple(_steps(told, last, known.now)),
+        steps=tuple(timed(told, [last], known.now)) if last else (),
         history=_history(known, endpoint, uid, made),
     )
 
@@ -256,11 +239,11 @@ def _state(
 
 
 def _transfer(desk: Desk, step: Step) -> Transfer | None:
-    if not step.total:
+    if not step.total or step.done >= step.total:
         return None
-    rate = desk.rates.of(step.id, step.done, step.total)
-    last_byte = datetime.now(UTC) - timedelta(seconds=rate.silent)
-    return Transfer(step.done, step.total, rate.per_second, rate.left, last_byte)
+    rate, now = desk.rates.of(step.id, step.done, step.total), datetime.now(UTC)
+    ends_at = None if rate.left is None else now + timedelta(seconds=rate.left)
+    return Transfer(step.done, step.total, rate.per_second, now - timedelta(seconds=rate.silent), ends_at)
 
 
 def _held(claim: Standing | None) -> str:
@@ -269,15 +252,6 @@ def _held(claim: Standing | None) -> str:
     return (
         f"{claim.verdict}: {claim.purpose}, {claim.evidence}" if claim.purpose else f"{claim.verdict}: {claim.evidence}"
     )
-
-
-def _steps(told: list[Step], job: Job | None, now: datetime) -> Iterator[StepRow]:
-    """How long each took: until the next began, the last until the job ended."""
-    for step, after in zip(told, [*told[1:], None], strict=True):
-        until = after.began if after else job.ended if job else now
-        yield StepRow(
-            step.step, step.detail, step.began, (until - step.began).total_seconds() if until else None, step.done
-        )
 
 
 def _history(known: _Known, endpoint: Endpoint, uid: str, made: list[Job]) -> tuple[Event, ...]:

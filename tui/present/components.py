@@ -1,0 +1,126 @@
+"""Components as rows and as detail."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cli.units import size
+from tui.present.progress import upload
+from tui.present.states import sign
+from tui.present.text import Cell, Line, fields, plain, printable, wrapped
+from tui.widgets.table import Column, View
+
+if TYPE_CHECKING:
+    from engine.console.components import ComponentRow
+    from tui.screens.components import Reading
+
+COLUMNS = (
+    Column("Uid", 18, grow=2),
+    Column("Kind", 4),
+    Column("State", 13, grow=1),
+    Column("Size", 8, align="right", drop=2, sort=lambda row: row.size_bytes),
+    Column("Sum", 3, drop=3),
+    Column("Staged", 8, grow=1, sort=lambda row: len(row.staged)),
+    Column("OVA", 16, grow=3, drop=1),
+)
+
+WIDTH = 56
+"""Cells of a line of the detail: it fits beside the list."""
+
+
+def cells(row: "ComponentRow", _now: datetime) -> Line:
+    """One line."""
+    shown = sign("component", row.state)
+    tone = "plain" if row.state == "enabled" else "dim"
+    return (
+        (printable(row.uid), tone),
+        (KINDS.get(row.kind, row.kind), tone),
+        (str(shown), shown.tone),
+        (bytes_of(row), tone),
+        ("yes" if row.checksum else "no", tone if row.checksum else "warn"),
+        (staged(row), "ok" if row.staged else "dim"),
+        _file(row),
+    )
+
+
+KINDS = {"unsupported": "hand"}
+"""What the column has no room for: an OVA that nothing fetches, supplied by hand."""
+
+
+def _file(row: "ComponentRow") -> Cell:
+    """The file's name first: that is what tells it from others where there is little room."""
+    name = row.ova_path.rpartition("/")[2]
+    if not name:
+        return ("-", "dim") if row.state != "no OVA" else ("f says where", "warn")
+    return printable(name), "bad" if row.state == "no OVA" else "dim"
+
+
+def bytes_of(row: "ComponentRow") -> str:
+    """The file's size, or what the component's description says of it."""
+    return size(row.size_bytes) if row.size_bytes is not None else printable(row.size_text) or "-"
+
+
+def staged(row: "ComponentRow") -> str:
+    """`vc01`, or `vc01 +2`."""
+    if not row.staged:
+        return "-"
+    more = len(row.staged) - 1
+    return printable(row.staged[0]) + (f" +{more}" if more else "")
+
+
+VIEW = View(COLUMNS, lambda row: row.uid, cells)
+
+
+def detail(row: "ComponentRow") -> list[Line]:
+    """All that is known of it."""
+    shown = sign("component", row.state)
+    lines: list[Line] = [((printable(row.uid), "title"),)]
+    lines += [((line, "plain"),) for line in wrapped(row.description, WIDTH)] if row.description else []
+    lines.append(())
+    pairs: list[tuple[str, object]] = [("state", (str(shown), shown.tone))]
+    if row.why:
+        pairs.append(("why", (printable(row.why), shown.tone)))
+    pairs += [
+        ("kind", f"{row.kind}{_meaning(row.kind)}"),
+        ("type", row.type),
+        ("OVA", row.ova_path),
+        ("size", bytes_of(row)),
+        ("checksum", row.checksum or ("none: nothing proves what the file is", "warn")),
+        ("staged on", ", ".join(row.staged)),
+        ("downloaded by", row.download_engine),
+        ("file", row.download_file),
+        ("from", row.url),
+        *row.options,
+    ]
+    lines += fields(pairs)
+    lines += _pairs("properties it sets", row.properties)
+    lines += _pairs("networks", row.networks)
+    return lines
+
+
+def _meaning(kind: str) -> str:
+    meanings = {"L1": ", staged once and cloned", "L2": ", nested: imported into each VM", "ISO": ", no appliance"}
+    return meanings.get(kind, ", its OVA is supplied by hand")
+
+
+def _pairs(title: str, pairs: tuple[tuple[str, str], ...]) -> list[Line]:
+    if not pairs:
+        return []
+    return [(), ((title, "dim"),), *[((f"  {printable(name)} ", "dim"), plain(value)) for name, value in pairs]]
+
+
+def reading(one: "Reading", now: datetime) -> Cell:
+    """How far the reading of an OVA is."""
+    told, tone = upload([one], now)
+    return f"reading the OVA of {one.uid}: {told}; esc stops it", tone
+
+
+EMPTY: list[Line] = [
+    (("No component yet.", "title"),),
+    (),
+    (("A component is an OVA with what Slipway has to know of it: name, version, properties, networks.", "plain"),),
+    (("zPodLibrary describes them in JSON files; the OVAs themselves you have on this machine.", "plain"),),
+    (),
+    (("  a", "key"), ("  import component files, or a folder of them", "plain")),
+    (("  f", "key"), ("  then say where the OVA of each lies", "plain")),
+    (("  2", "key"), ("  then stage them", "plain")),
+]
