@@ -5,7 +5,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 
 def main() -> int:
@@ -17,7 +16,7 @@ def main() -> int:
         return 0
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # started with it closed
-            setattr(sys, name, Path(os.devnull).open("r+"))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "r+"))
     try:
         if not sys.argv[1:] and "_SLIPWAY_COMPLETE" not in os.environ:
             return _console()

@@ -52,6 +52,14 @@ def watch(console: "Console") -> None:
         _has_gone(None)
         os.kill(os.getpid(), signal.SIGHUP)
 
+    explain = threading.excepthook
+
+    def unless_gone(told: threading.ExceptHookArgs) -> None:
+        """Writing to a terminal that has gone is no defect of the thread that writes."""
+        if not (_is_writer(told.thread) and isinstance(told.exc_value, OSError)):
+            explain(told)
+
+    threading.excepthook = unless_gone
     for task in (wait, listen):
         threading.Thread(target=task, name=f"hangup {task.__name__}", daemon=True).start()
 
@@ -62,6 +70,10 @@ _ended = threading.Event()
 def ended() -> None:
     """The console has left in order."""
     _ended.set()
+
+
+def _is_writer(thread: threading.Thread | None) -> bool:
+    return thread is not None and thread.name == "textual-output"
 
 
 def _has_gone(seconds: float | None) -> bool:
@@ -82,7 +94,7 @@ def _give_back(modes: list[Any]) -> None:
     terminal = os.dup(sys.stderr.fileno())
     _write_nowhere()
     for thread in threading.enumerate():
-        if thread.name == "textual-output" and thread.ident is not None:
+        if _is_writer(thread) and thread.ident is not None:
             # Its write ends here (the handler is Textual's) and goes on nowhere.
             signal.pthread_kill(thread.ident, signal.SIGWINCH)
     termios.tcflush(terminal, termios.TCOFLUSH)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import termios
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,15 @@ class Terminal:
     def modes(self) -> list[Any]:
         """Its settings (tcgetattr)."""
         return termios.tcgetattr(self._slave)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size; the programs on it are told (SIGWINCH)."""
+        termios.tcsetwinsize(self._slave, (rows, columns))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether who writes has to wait for the reader."""
+        return not select.select([], [self._slave], [], 0)[1]
 
     def fill(self) -> None:
         """Write until the next byte would wait for the reader."""
