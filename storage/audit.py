@@ -5,7 +5,7 @@ import pwd
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from storage.models import audit
 from storage.store import Store
@@ -39,6 +39,12 @@ def listing(store: Store, limit: int = 100) -> list[Entry]:
     with store.read() as tx:
         rows = tx.execute(select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings()
         return [Entry(**row) for row in rows]
+
+
+def newest(store: Store) -> int:
+    """The newest entry's id, 0 when there is none: it is another one after every change that is audited."""
+    with store.read() as tx:
+        return tx.execute(select(func.max(audit.c.id))).scalar_one() or 0
 
 
 def _who() -> str:

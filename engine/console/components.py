@@ -47,15 +47,19 @@ class ComponentRow:
 
 
 def read(desk: Desk) -> tuple[ComponentRow, ...]:
-    """The catalog by uid."""
-    known = components.listing(desk.store)
+    """The catalog by uid; the same rows as before when nothing has changed."""
+    known = desk.catalog.listing()
     files = desk.files.of(one.ova_path for one in known if one.ova_path)
     staged: dict[str, tuple[str, ...]] = {}
     for endpoint, seen in observe_all(desk.observer, desk.store):
         for template in seen.templates or ():
             if template.usable:
                 staged[template.uid] = (*staged.get(template.uid, ()), endpoint.name)
-    return tuple(_row(one, files.get(one.ova_path or "", FileSeen()), staged.get(one.uid, ())) for one in known)
+    told = known, files, staged
+    if desk.components[0] != told:
+        rows = tuple(_row(one, files.get(one.ova_path or "", FileSeen()), staged.get(one.uid, ())) for one in known)
+        desk.components = told, rows
+    return desk.components[1]
 
 
 def _row(one: Component, file: FileSeen, staged: tuple[str, ...]) -> ComponentRow:

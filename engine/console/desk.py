@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.cancel import Cancel
+from engine.console.catalog import Catalog
 from engine.console.files import Files
 from engine.console.observer import Observer
 from engine.console.rates import Rates
@@ -22,6 +23,7 @@ from storage.jobs import State
 from storage.store import Store, open_store
 
 if TYPE_CHECKING:
+    from engine.console.components import ComponentRow
     from engine.console.deploys import DeployRow
 
 
@@ -47,6 +49,9 @@ class Desk:
         self.observer = Observer(store)
         self.rates = Rates()
         self.files = Files()
+        self.catalog = Catalog(store)
+        self.components: tuple[tuple[object, ...], tuple[ComponentRow, ...]] = (), ()
+        """The rows of the components, and what they were made from."""
         self.ended: dict[int, tuple[tuple[str, datetime | None], DeployRow]] = {}
         """Deployments that have ended, by id, with the state and the time that they were read in: read once."""
         self._watch = watch

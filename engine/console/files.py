@@ -32,7 +32,7 @@ class Files:
 
     def of(self, paths: Iterable[str]) -> dict[str, FileSeen]:
         """What is known of these files; they are looked at, again when the last look is old."""
-        wanted = list(paths)
+        wanted = set(paths)
         with self._lock:
             unknown = any(path not in self._seen for path in wanted)
             if not self._looking and (unknown or time.monotonic() - self._looked > EVERY):
@@ -40,7 +40,7 @@ class Files:
                 threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True).start()
             return {path: self._seen.get(path, FileSeen()) for path in wanted}
 
-    def _look(self, paths: list[str]) -> None:
+    def _look(self, paths: set[str]) -> None:
         seen = {path: _seen(path) for path in paths}
         with self._lock:
             self.news += seen != self._seen
