@@ -117,8 +117,8 @@ def reading(one: "Reading", now: datetime) -> Cell:
 EMPTY: list[Line] = [
     (("No component yet.", "title"),),
     (),
-    (("A component is an OVA with what Slipway has to know of it: name, version, properties, networks.", "plain"),),
-    (("zPodLibrary describes them in JSON files; the OVAs themselves you have on this machine.", "plain"),),
+    (("A component is an OVA, and what has to be known of it: zPodLibrary describes", "plain"),),
+    (("them in JSON files; the OVAs themselves you have on this machine.", "plain"),),
     (),
     (("  a", "key"), ("  import component files, or a folder of them", "plain")),
     (("  f", "key"), ("  then say where the OVA of each lies", "plain")),

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from engine.console.templates import TemplateRow
 
 COLUMNS = (
-    Column("Uid", 17, grow=2),
+    Column("Uid", 20, grow=2),
     Column("State", 14, grow=1),
-    Column("Size", 8, align="right", drop=3, sort=lambda row: row.size_bytes),
-    Column("Age", 4, align="right", drop=2, sort=lambda row: row.staged_at),
-    Column("Used", 4, align="right", drop=4, sort=lambda row: row.children),
+    Column("Size", 8, align="right", drop=2, sort=lambda row: _bytes(row)),
+    Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
     Column("Endpoint", 8, grow=1),
-    Column("Why", 18, grow=4),
+    Column("Note", 18, grow=4, sort=lambda row: row.children),
 )
 
 WIDTH = 56
@@ -39,12 +38,16 @@ def cells(row: "TemplateRow", now: datetime) -> Line:
     return (
         (printable(row.uid), dim),
         state(row),
-        ("-" if row.size_bytes is None else size(row.size_bytes), dim),
+        ("-" if _bytes(row) is None else size(_bytes(row)), dim),
         (ago(row.staged_at, now), dim),
-        (str(row.children) if row.children else "-", dim),
         (printable(row.endpoint), dim),
-        why(row, now),
+        note(row, now),
     )
+
+
+def _bytes(row: "TemplateRow") -> int | None:
+    """What it takes on the datastore; of one that is being uploaded, what is to be sent."""
+    return row.transfer.total if row.transfer is not None else row.size_bytes
 
 
 VIEW = View(COLUMNS, key, cells)
@@ -60,15 +63,21 @@ def state(row: "TemplateRow") -> Cell:
     return str(shown), shown.tone
 
 
-def why(row: "TemplateRow", now: datetime) -> Cell:
-    """How it goes on, or why it is as it is."""
+def note(row: "TemplateRow", now: datetime) -> Cell:
+    """How it goes on, why it is as it is, or where all is well how much it is used."""
     if row.transfer is not None and row.state == "staging":
         return pace([row.transfer], now)
     if row.as_of is not None:
         told = f"seen {ago(row.as_of, now)} ago" if ago(row.as_of, now) != "now" else "seen just now"
         return printable(f"{told}{', ' + row.why if row.why else ''}"), "warn"
     told = row.why or row.step
-    return (printable(told), sign("template", row.state).tone) if told else ("-", "dim")
+    if told:
+        return printable(told), sign("template", row.state).tone
+    return ("-" if row.children is None else _used(row.children), "dim")
+
+
+def _used(children: int) -> str:
+    return "unused" if not children else f"used by {children} VM{'s' if children > 1 else ''}"
 
 
 def detail(row: "TemplateRow", now: datetime) -> list[Line]:
@@ -88,7 +97,7 @@ def detail(row: "TemplateRow", now: datetime) -> list[Line]:
         ("digest", row.digest),
         ("size", None if row.size_bytes is None else size(row.size_bytes)),
         ("staged", local(row.staged_at)),
-        ("used by", None if row.children is None else f"{row.children} VMs"),
+        ("use", None if row.children is None else _used(row.children)),
     ]
     if row.claim:
         pairs.append(("claim", f"{row.claim} (4 shows it)"))
@@ -194,8 +203,8 @@ EMPTY: dict[str, list[Line]] = {
     "": [
         (("Nothing is staged yet.", "title"),),
         (),
-        (("Staging uploads a component's OVA to an endpoint once and keeps it there as a template;", "plain"),),
-        (("every deployment clones it.", "plain"),),
+        (("Staging uploads a component's OVA to an endpoint once and keeps it there", "plain"),),
+        (("as a template, which every deployment clones.", "plain"),),
         (),
         (("  a", "key"), ("  stage a component", "plain")),
     ],
@@ -209,7 +218,7 @@ EMPTY: dict[str, list[Line]] = {
     "component": [
         (("Nothing is staged, and there is no component to stage.", "title"),),
         (),
-        (("A component is an OVA with what Slipway has to know of it, from zPodLibrary's files.", "plain"),),
+        (("A component is an OVA, and what zPodLibrary's files say of it.", "plain"),),
         (),
         (("  9", "key"), ("  components; there a imports them", "plain")),
     ],

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import BindingType
 
 from engine.cancel import Cancel
 from engine.errors import SlipwayError
-from tui.actions import Action
+from tui.actions import Action, Scope
 from tui.present import components as present
 from tui.present.text import Line
-from tui.screens.page import Page
+from tui.screens.page import Page, bindings
 
 if TYPE_CHECKING:
     from engine.console.components import ComponentRow
@@ -23,6 +25,7 @@ class ComponentsPage(Page):
     place = "components"
     title_text = "Components"
     view = present.VIEW
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.COMPONENTS)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import BindingType
 
 from engine.errors import SlipwayError
-from tui.actions import Action
+from tui.actions import Action, Scope
 from tui.present import templates as present
 from tui.present.text import Line, printable
-from tui.screens.page import Page
+from tui.screens.page import Page, bindings
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk
@@ -23,6 +25,7 @@ class TemplatesPage(Page):
     place = "templates"
     title_text = "Templates"
     view = present.VIEW
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TEMPLATES)
     DEFAULT_CSS = """
     TemplatesPage #table { width: 5fr; }
     TemplatesPage #detail { width: 4fr; }
