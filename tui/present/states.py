@@ -85,6 +85,13 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "on": Sign(READY, "on", "ok"),
         "off": Sign(OFF, "off", "dim"),
     },
+    "level": {
+        "debug": Sign(OFF, "debug", "dim"),
+        "info": Sign(READY, "info", "dim"),
+        "warning": Sign(STALE, "warn", "warn"),
+        "error": Sign(FAILED, "error", "bad"),
+        "critical": Sign(FAILED, "error", "bad"),
+    },
     "worker": {
         "running": Sign(READY, "worker", "ok"),
         "none": Sign(OFF, "no worker", "dim"),
