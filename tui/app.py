@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -239,7 +240,7 @@ class Console(App[int]):
         """Write this screen as SVG into the current folder."""
         name = f"slipway-{self.clock():%Y%m%d-%H%M%S}.svg"
         try:
-            self._say(f"wrote {self.save_screenshot(name)}", "ok")
+            self._say(f"wrote {self.save_screenshot(name, str(Path.cwd()))}", "ok")
         except OSError as error:
             self._say(f"cannot write {name}: {error.strerror}", "bad")
 
