@@ -389,6 +389,19 @@ class Page(Screen[None]):
             self.app.action_do("last")
         self._judge()
 
+    def act_export(self) -> None:
+        """Ask for a file's name, and write the rows that are shown to it."""
+        from tui.export import export
+        from tui.screens.prompt import Prompt
+
+        rows, now = self.table.rows, self.app.clock()
+
+        def named(name: str | None) -> None:
+            if name and name.strip():
+                self.ask(lambda _desk: export(name.strip(), self.view, rows, now), "writing", str)
+
+        self.app.push_screen(Prompt("export to: ", f"slipway-{self.place}-{now:%Y%m%d-%H%M%S}.csv"), named)
+
     def act_copy(self) -> None:
         """Copy the last error, or the row's id; shown as well, because not every terminal takes it (OSC 52)."""
         text = self.app.last_error or (self.copied(self.row) if self.row is not None else "")
