@@ -311,8 +311,8 @@ def log(row: "DeployRow | None") -> list[Line]:
 EMPTY: list[Line] = [
     (("Nothing was deployed yet.", "title"),),
     (),
-    (("A deployment makes the VMs of a profile: cloned from staged templates, or imported from", "plain"),),
-    (("their OVAs. It goes on when this console is closed.", "plain"),),
+    (("A deployment makes the VMs of a profile: cloned from staged templates, or", "plain"),),
+    (("imported from their OVAs. It goes on when this console is closed.", "plain"),),
     (),
     (("  n", "key"), ("  deploy a profile, from a file or a form", "plain")),
 ]

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 
-from tui.actions import Action
+from tui.actions import Action, Scope
 from tui.present import deploys as present
 from tui.present.text import Line, printable
-from tui.screens.page import LARGE, TALL, Page
+from tui.screens.page import LARGE, TALL, Page, bindings
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
@@ -28,6 +29,7 @@ class DeploysPage(Page):
     place = "deploys"
     title_text = "Deploys"
     view = present.VIEW
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.DEPLOYS)
     DEFAULT_CSS = """
     DeploysPage #table { min-height: 6; }
     DeploysPage #detail { height: 2fr; border-left: none; border-top: solid $secondary; }

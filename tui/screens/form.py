@@ -59,6 +59,10 @@ class Form(ModalScreen[bool]):
     Form #wrong { height: auto; max-height: 6; }
     """
 
+    SEND: ClassVar[str] = "save"
+    LEAVE: ClassVar[str] = "leave"
+    """What the keys are called."""
+
     def __init__(self, title: str, fields: Sequence[Field], submit: Submit) -> None:
         """`submit` is called with every field's text when the form is sent."""
         super().__init__()
@@ -84,9 +88,9 @@ class Form(ModalScreen[bool]):
             (" enter", "key"),
             (" next ", "dim"),
             (" ctrl+s", "key"),
-            (" save ", "dim"),
+            (f" {self.SEND} ", "dim"),
             (" esc", "key"),
-            (" leave", "dim"),
+            (f" {self.LEAVE}", "dim"),
         )
         self.query_one("#keys", FrameLine).show(keys)
         self._say([])

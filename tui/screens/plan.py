@@ -1,0 +1,83 @@
+"""The last step of the wizard: what is going to be done, and what is in its way. Enter does it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.errors import SlipwayError
+from tui.present import frame, wizard
+from tui.present.text import Line
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from engine.console.desk import Desk
+    from engine.console.plans import Preview
+    from tui.app import Console
+
+
+class PlanScreen(Screen[None]):
+    """`deployed` is told the id when it was asked for."""
+
+    app: "Console"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back", show=False),
+        Binding("enter", "deploy", "Deploy", show=False, priority=True),
+    ]
+
+    def __init__(self, preview: "Preview", deployed: Callable[[int], None]) -> None:
+        super().__init__()
+        self._preview, self._deployed = preview, deployed
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """Title, plan, keys."""
+        yield FrameLine(id="place")
+        yield Lines(id="lines")
+        yield FrameLine(id="message")
+        yield FrameLine(id="keys")
+
+    def on_mount(self) -> None:
+        """Nothing of it changes."""
+        plan = self._preview
+        title = f" Plan: {frame.one_line(plan.name)} on {frame.one_line(plan.endpoint)}"
+        self.query_one("#place", FrameLine).show(((" Slipway ", "key"), (title, "title")))
+        self.query_one(Lines).focus()
+
+    def on_resize(self) -> None:
+        """As wide as there is room."""
+        self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4)))
+        best = [("j k", "scroll"), ("esc", "back, to change it")]
+        best = best if self._preview.problems else [("enter", "deploy"), *best]
+        self.query_one("#keys", FrameLine).show(frame.keys(best, self.size.width))
+
+    def action_deploy(self) -> None:
+        """Do it, once; not with a problem in the way."""
+        count = len(self._preview.problems)
+        if count:
+            word = "problem" if count == 1 else "problems"
+            self._say(((f"cannot be deployed: {count} {word} above; esc goes back to change it", "warn"),))
+            return
+        if not self._busy:
+            self._busy = True
+            self._say((("deploying ...", "busy"),))
+            preview = self._preview
+            self.app.feed.ask(lambda desk: _deploy(desk, preview), self._deployed, self._refused)
+
+    def _refused(self, error: SlipwayError) -> None:
+        self._busy = False
+        self.app.last_error = str(error)
+        self._say(((frame.one_line(str(error)), "bad"),))
+
+    def _say(self, line: Line) -> None:
+        if self.is_attached:
+            self.query_one("#message", FrameLine).show(line)
+
+
+def _deploy(desk: "Desk", preview: "Preview") -> int:
+    from engine.console import plans
+
+    return plans.deploy(desk, preview)
