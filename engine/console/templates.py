@@ -255,10 +255,9 @@ def _held(claim: Standing | None) -> str:
 
 
 def _history(known: _Known, endpoint: Endpoint, uid: str, made: list[Job]) -> tuple[Event, ...]:
-    """What happened to it, newest first."""
+    """What happened to it, newest first: its stagings, and what the audit trail tells beside them."""
     words = {jobs.State.SUCCEEDED: "staged", jobs.State.FAILED: "failed", jobs.State.CANCELLED: "cancelled"}
     events = [Event(one.ended, words[one.state], one.error) for one in made if one.ended and one.state in words]
-    events += [
-        Event(one.at, f"removed by {one.who}", one.detail) for one in known.told.get(f"{endpoint.name}/{uid}", ())
-    ]
+    told = [one for one in known.told.get(f"{endpoint.name}/{uid}", ()) if one.action != "template staged"]
+    events += [Event(one.at, f"{one.action.removeprefix('template ')} by {one.who}", one.detail) for one in told]
     return tuple(sorted(events, key=lambda one: one.at, reverse=True)[:HISTORY])

@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from engine.console.staging import Verified
     from engine.console.templates import TemplateRow
 
-COLUMNS = (
-    Column("Uid", 20, grow=2),
-    Column("State", 14, grow=1),
-    Column("Size", 8, align="right", drop=2, sort=lambda row: _bytes(row)),
-    Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
-    Column("Endpoint", 8, grow=1),
-    Column("Note", 18, grow=4, sort=lambda row: row.children),
-)
-
 WIDTH = 56
 """Cells of a line of the detail: it fits beside the list."""
 
@@ -49,6 +40,15 @@ def _bytes(row: "TemplateRow") -> int | None:
     """What it takes on the datastore; of one that is being uploaded, what is to be sent."""
     return row.transfer.total if row.transfer is not None else row.size_bytes
 
+
+COLUMNS = (
+    Column("Uid", 19, grow=2),
+    Column("State", 14, grow=1),
+    Column("Size", 8, align="right", drop=2, sort=_bytes),
+    Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
+    Column("Endpoint", 8, grow=1),
+    Column("Note", 18, grow=4, sort=lambda row: row.children),
+)
 
 VIEW = View(COLUMNS, key, cells)
 

@@ -66,5 +66,6 @@ class Choice(Painter, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The value; how many others there are."""
         tone = "cursor" if self.has_focus else "plain"
-        more = f"  one of {len(self._choices)}: left, right, or type" if self.has_focus and len(self._choices) > 1 else ""
+        several = self.has_focus and len(self._choices) > 1
+        more = f"  one of {len(self._choices)}: left, right, or type" if several else ""
         return self.strip([(f"< {printable(self.value)} >", tone), (more, "dim")] if y == 0 else [], self.size.width)
