@@ -24,7 +24,8 @@ class Lines(Painter, ScrollView, can_focus=True):
         Binding("ctrl+u", "page_up", show=False),
     ]
     DEFAULT_CSS = """
-    Lines { height: 1fr; width: 1fr; padding: 0 1; scrollbar-size: 1 1; scrollbar-gutter: stable; }
+    Lines { height: 1fr; width: 1fr; padding: 0 1; }
+    Lines { overflow: hidden auto; scrollbar-size: 1 1; scrollbar-gutter: stable; }
     """
 
     def __init__(self, follow: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
