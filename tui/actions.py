@@ -157,8 +157,8 @@ ACTIONS: tuple[Action, ...] = (
         writes=True,
         danger=True,
     ),
-    Action("deploy.retry", "retry", ("R",), Scope.DEPLOYS, "the rest of one that failed", writes=True),
-    Action("deploy.resume", "resume", ("u",), Scope.DEPLOYS, "take up one that was cancelled", writes=True),
+    Action("deploy.retry", "retry", ("R",), Scope.DEPLOYS, "the rest of one that failed", 4, writes=True),
+    Action("deploy.resume", "resume", ("u",), Scope.DEPLOYS, "take up one that was cancelled", 5, writes=True),
     Action(
         "deploy.remove",
         "remove",

@@ -93,6 +93,9 @@ def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
         ),
         ((f"id {row.id}, created {local(row.created)}{ended}", "dim"),),
     ]
+    domain = _domain(vm.name for vm in row.detail.vms) if row.detail else ""
+    if domain:
+        lines.append((("domain ", "dim"), (printable(domain.removeprefix(".")), "plain")))
     if not row.active and row.error:
         lines += [((line, "bad"),) for line in wrapped(f"failed at {row.failed_at}: {row.error}", width)]
     if row.detail is None:
@@ -115,7 +118,7 @@ def _vms(vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
     name = max([4, *(len(vm.name) - len(domain) for vm in vms)])
     name, uid = min(name, 24), max([9, *(len(vm.component) for vm in vms)]) if width >= 110 else 0
     room = width - (name + 1) - 12 - 8 - (uid + 1 if uid else 0) - 8
-    head = fit(f"VMs{' of ' + domain.removeprefix('.') if domain else ''}", name + 1 + 11) + " "
+    head = fit("VM", name + 1) + fit("State", 11) + " "
     head += fit("Component", uid) + " " if uid else ""
     lines: list[Line] = [((head + fit("Path", 7) + " " + fit("Now", room) + fit("Took", 8, "right"), "head"),)]
     for vm in vms:

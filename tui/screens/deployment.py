@@ -7,7 +7,6 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.errors import SlipwayError
-from tui.actions import BY_ID
 from tui.present import deploys as present
 from tui.present import frame
 from tui.present.text import Line
@@ -73,10 +72,6 @@ class DeploymentScreen(DetailScreen):
         log = self.query_one("#log", Lines)
         if log.display:
             log.show(present.log(row))
-        own = [BY_ID[name] for name in ("deploy.log", "deploy.cancel", "deploy.retry", "deploy.resume")]
-        best = [(self.app.key_of(action), action.label) for action in own if not page.why_not(action)]
-        keys = [("esc", "back"), *best, ("y", "copy"), ("q", "quit")]
-        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
 
 
 class DeploymentLog(Screen[None]):

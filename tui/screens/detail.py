@@ -53,9 +53,8 @@ class DetailScreen(Screen[None]):
         lines = page.detail(row, self.app.clock()) if row is not None else [(("It is no longer there.", "warn"),)]
         self.query_one(Lines).show(lines)
         self.query_one("#message", FrameLine).show(page.message)
-        self.query_one("#keys", FrameLine).show(
-            frame.keys([("esc", "back"), ("y", "copy"), ("q", "quit")], self.size.width)
-        )
+        keys = [("esc", "back"), *page.own_keys, ("y", "copy"), ("q", "quit")]
+        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
 
     def on_key(self, event: Key) -> None:
         """Back is back; everything else the page does."""

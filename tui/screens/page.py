@@ -261,12 +261,16 @@ class Page(Screen[None]):
         self.query_one("#message", FrameLine).show(self._message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
+    @property
+    def own_keys(self) -> list[tuple[str, str]]:
+        """The page's own best keys, of actions that can be taken now."""
+        own = sorted((action for action in on_page(self.place) if action.footer), key=lambda action: action.footer)
+        return [(self.app.key_of(action), action.label) for action in own if not self.why_not(action)]
+
     def _best(self) -> list[tuple[str, str]]:
         """What is best done here now, and what is always there; help and quit last, they are never left out."""
-        own = sorted((action for action in on_page(self.place) if action.footer), key=lambda action: action.footer)
-        best = [(self.app.key_of(action), action.label) for action in own if not self.why_not(action)]
         words, helps, quits = ((self.app.key_of(BY_ID[name]), name) for name in ("filter", "help", "quit"))
-        return [*best, words, ("1-9", "pages"), helps, quits]
+        return [*self.own_keys, words, ("1-9", "pages"), helps, quits]
 
     # What is said to the operator
 
