@@ -50,7 +50,8 @@ def hand_over(
             ways += f"; cancel it: {command(f'deployment cancel {number}')}"
         ended = follow_to_end(store, job, f"deployment {number}", ways, leave)
     else:
-        ended = [one for one in jobs.of_deployment(store, number) if one.kind is not Kind.STAGE][-1]
+        attempts = [one for one in jobs.of_deployment(store, number) if one.kind is not Kind.STAGE]
+        ended = attempts[-1] if attempts else deployment  # of an older Slipway, which knew no jobs
     show_result(result_of(store, number), as_json)
     if ended.state != wanted:
         raise typer.Exit(1)

@@ -103,8 +103,9 @@ class Plan:
         return self.problems[0] if len(self.problems) == 1 else PlanRefused(self.profile.name, self.problems)
 
     def check(self, begun: bool = False) -> None:
-        """Raise the refusal when there is a problem. What is `begun` has taken some of the space already, and nobody knows
-        how much: too little is no problem of the plan then.
+        """Raise the refusal when there is a problem.
+
+        What is `begun` has taken some of the space already, nobody knows how much: too little is no problem then.
         """
         problems = tuple(one for one in self.problems if not (begun and isinstance(one, NoSpace)))
         if problems:

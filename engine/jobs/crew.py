@@ -62,6 +62,7 @@ class Crew:
                     after = self._attempt(attempt, kind, name, now, job_id, item_id)
                 except Unreachable as error:
                     log.warning("job %d: %s: %s", job_id, name, error)
+                    attempt -= 1  # nobody has refused anything
                     self.halted.wait(self.pace.retry_seconds)
                     continue
                 except Exception:

@@ -17,13 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from engine.errors import Conflict, Refused
 from engine.staging.holder import Holder, myself
 from storage.models import settings
-from storage.store import Store
+from storage.store import Store, translated
 
 ROW = "_slipway_worker"
 # Seconds between two signs of life, and after how many without one a worker counts as hung.
@@ -52,7 +52,9 @@ _LOCK_CLASS = 0x511B
 _children: list["subprocess.Popen[bytes]"] = []
 
 StillHeld: TypeAlias = Callable[[], bool]
-"""Whether this process is the store's worker still; a PostgreSQL lock goes with a connection that breaks."""
+"""Whether this process is the store's worker still; a PostgreSQL lock goes with a connection that breaks, and is taken
+again if nobody else has it. Raises Unreachable while the server is away.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +222,52 @@ def _flocked(store: Store) -> Iterator[StillHeld]:
 
 @contextmanager
 def _advisory_lock(store: Store) -> Iterator[StillHeld]:
+    lock = _AdvisoryLock(store)
+    if not lock.take():
+        raise _taken(store)
+    try:
+        yield lock.still_held
+    finally:
+        lock.close()
+
+
+class _AdvisoryLock:
     """Session-level: the server frees it when the connection ends."""
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.detach()  # back in the pool it would keep the lock
-        arguments = {"kind": _LOCK_CLASS, "id": _number(store)}
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:kind, :id)"), arguments).scalar_one():
-            raise _taken(store)
 
-        def still_held() -> bool:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connection: Connection | None = None
+
+    def take(self) -> bool:
+        """Whether it is ours now. Raises Unreachable or Refused when the server does not let us in."""
+        arguments = {"kind": _LOCK_CLASS, "id": _number(self._store)}
+        with translated(self._store.engine.url):
+            connection = self._store.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # back in the pool it would keep the lock
+            if connection.execute(text("SELECT pg_try_advisory_lock(:kind, :id)"), arguments).scalar_one():
+                self._connection = connection
+                return True
+            connection.close()
+        return False
+
+    def still_held(self) -> bool:
+        """Whether it is ours, taken again after the connection broke: an upload does not end for a server's restart.
+        Raises as `take`.
+        """
+        if self._connection is not None:
             try:
-                connection.execute(text("SELECT 1"))
+                self._connection.execute(text("SELECT 1"))
             except DBAPIError:
-                return False
-            return True
+                self.close()
+            else:
+                return True
+        return self.take()
 
-        yield still_held
+    def close(self) -> None:
+        """Give it up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _taken(store: Store) -> Conflict:

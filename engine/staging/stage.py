@@ -12,12 +12,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from engine.cancel import Cancel
 from engine.catalog.supply import obstacle
-from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, VSphereFault
+from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
 from engine.site import Site
@@ -242,7 +242,10 @@ class _WhileHeld(Cancel):
     def check(self) -> None:
         self._cancel.check()
         if time.monotonic() > self._looked + CLAIM_LOOK:
-            claims.check(self._store, self._claim)
+            try:
+                claims.check(self._store, self._claim)
+            except Unreachable as error:  # looked at again before the next write; gigabytes are not sent twice for it
+                log.warning("%s", error)
             self._looked = time.monotonic()
 
     def pause(self, seconds: float) -> None:
@@ -262,7 +265,8 @@ class _Sending:
             before, self._left = self._left, self._left - count
         self._watcher.sent(self._uid, count)
         if before > 0 >= self._left:
-            self._watcher.began(self._uid, "completing")
+            with suppress(Unreachable):  # the store is away: only this news is lost
+                self._watcher.began(self._uid, "completing")
 
 
 def mark(site: Site, staging: Staging, vm: Vm, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:

@@ -78,3 +78,12 @@ def test_who_asks_or_waits_starts_one(lab: StoreLab) -> None:
     lab.end_workers()
     starts_one("deploy", str(lab.profile("lab05", entries(other, "a"))), "--detach")
     until(lambda: "a.lab05.example.com" in lab.names())
+
+
+def test_a_deployment_of_a_slipway_without_jobs_is_shown(lab: StoreLab) -> None:
+    with lab.store() as store:
+        endpoint = endpoints.get(store, lab.name)
+        old = deployments.create(store, "lab01", endpoint.id, "{}", [("a.lab01.example.com", "esxi-1.0")])
+        deployments.update(store, old.id, state="failed")
+    told = lab.slipway("deployment", "watch", "1", "--json")
+    assert (told.code, told.document["state"]) == (1, "failed")

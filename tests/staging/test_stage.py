@@ -1,11 +1,12 @@
 """The steps of staging: each looks first, may run again, and writes nothing once its claim is lost."""
 
 import threading
+from typing import Any
 
 import pytest
 
 from engine.cancel import Cancel
-from engine.errors import Conflict, EndpointUnreachable, Gone, StagingFault, VSphereFault
+from engine.errors import Conflict, EndpointUnreachable, Gone, StagingFault, Unreachable, VSphereFault
 from engine.progress import Nobody
 from engine.staging import claims, leftovers, stage, templates
 from engine.staging.claims import Claim
@@ -280,3 +281,38 @@ def test_waiters_get_what_the_holder_makes(party: Party) -> None:
     for thread in threads:
         thread.join()
     assert len({template.ref for template in found}) == 1
+
+
+class Away(Nobody):
+    """The store is away from the first byte on."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def began(self, item: str, step: str, detail: str = "") -> None:
+        if step == "completing":
+            raise Unreachable("cannot use the store")
+
+    def check(self, *_: object) -> None:
+        self.asked += 1
+        raise Unreachable("cannot use the store")
+
+
+def test_an_upload_goes_on_while_the_store_is_away(
+    ground: Ground, party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gigabytes are not sent again for it; the claim is looked at before the next write."""
+    away = Away()
+    imported = stage.import_vm
+
+    def import_vm(*arguments: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(claims, "check", away.check)
+            return imported(*arguments)
+
+    monkeypatch.setattr(stage, "import_vm", import_vm)
+    with claims.held(party.site.store, party.take()) as claim:
+        half = stage.upload(party.site, party.staging, claim, away, Cancel())
+        assert party.mark(half, claim).template
+    assert away.asked
+    assert writes(ground)["ImportVApp"] == 1

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from storage import backup, database, migrations, settings
+from storage import backup, database, deployments, migrations, settings
 from storage.errors import BadInput, Refused, SlipwayError, Unreachable
 from storage.models import SCHEMA
 from storage.store import open_store
@@ -52,8 +52,24 @@ def test_an_older_store_is_migrated_and_keeps_its_values(where: str) -> None:
     with engine.begin() as tx:
         tx.execute(text("UPDATE settings SET value = 'true' WHERE name = :name"), {"name": settings.FLAG})
         tx.execute(text("INSERT INTO settings (name, value) VALUES ('retry_attempts', '9')"))
+        tx.execute(
+            text(
+                "INSERT INTO endpoints (id, name, host, port, username, password, datacenter, resource_pool, datastore,"
+                " vmfolder, insecure, created) VALUES (1, 'vc01', 'h', 443, 'u', 'p', 'D', 'R', 'S', 'V', false, :now)"
+            ),
+            {"now": "2026-01-01 00:00:00"},
+        )
+        tx.execute(
+            text(
+                "INSERT INTO deployments (id, name, endpoint_id, state, profile, created, bytes_sent)"
+                " VALUES (1, 'lab01', 1, 'running', '{}', :now, 0)"
+            ),
+            {"now": "2026-01-01 00:00:00"},
+        )
     engine.dispose()
     with open_store(where) as store:
+        cut_off = deployments.get(store, 1)
+        assert (cut_off.state, cut_off.ended) == ("failed", cut_off.created)
         assert settings.value(store, settings.FLAG) == "true"
         assert settings.value(store, "retry_attempts") == "9"
     assert schema_of(where)[0] == SCHEMA

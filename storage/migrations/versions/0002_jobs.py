@@ -33,7 +33,11 @@ SETTINGS = (
 
 
 def upgrade() -> None:
-    """Add the tables and columns of durable jobs; settings of the same name that are there already are kept."""
+    """Add the tables and columns of durable jobs; settings of the same name that are there already are kept.
+
+    A deployment that has not ended ran in a process that died, and no job takes it up: it may be tried again.
+    """
+    op.execute("UPDATE deployments SET state = 'failed', ended = created WHERE ended IS NULL")
     op.add_column("endpoints", sa.Column("refused", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("deployments", sa.Column("secret", sa.Text))
     op.add_column("deployments", sa.Column("power_on", sa.Boolean, nullable=False, server_default=sa.true()))
