@@ -15,11 +15,11 @@ from textual.screen import Screen
 
 from tui import theme
 from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, shown_key
+from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
 from tui.screens.page import Page, bindings
-from tui.terminal import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,8 @@ class Console(App[int]):
 
     def __init__(self, feed: Feed, options: Options, clock: Callable[[], datetime]) -> None:
         """`clock` tells the time, UTC; tests give one that stands still."""
-        super().__init__(driver_class=Terminal)
+        super().__init__(driver_class=TerminalDriver)
+        self.animation_level = "none"
         self.feed = feed
         self.clock = clock
         self.read_only = options.read_only
@@ -224,7 +225,7 @@ class Console(App[int]):
         """Stop like any program at ctrl+z; without a shell whose job this is, nobody could bring it back."""
         parent = os.getppid()
         ours = os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
-        if ours and isinstance(self._driver, Terminal):
+        if ours and isinstance(self._driver, TerminalDriver):
             self.action_suspend_process()
         else:
             self._say("there is no shell here that could bring it back; q leaves, jobs go on", "warn")
@@ -232,7 +233,7 @@ class Console(App[int]):
     def act_mouse(self) -> None:
         """Take the mouse from the terminal, or give it back."""
         self.mouse = not self.mouse
-        if isinstance(self._driver, Terminal):  # tests have none
+        if isinstance(self._driver, TerminalDriver):  # tests have none
             self._driver.use_mouse(self.mouse)
         self._say(f"mouse {'on' if self.mouse else 'off: the terminal selects text itself'}")
 

@@ -15,7 +15,7 @@ from typing import Any
 from engine.errors import BadInput
 from tui.actions import ACTIONS, BY_ID, Action, Scope, shown_key
 from tui.options import Options
-from tui.theme import NAMES
+from tui.terminal import NAMES
 
 KNOWN = ("theme", "mouse", "read_only", "slow", "keys")
 """Keys of the table; each but `keys` has its variable `SLIPWAY_CONSOLE_<KEY>`."""

@@ -4,7 +4,6 @@ Every replacement takes the cells of what it replaces, so that columns stay wher
 """
 
 import codecs
-import os
 import sys
 import unicodedata
 
@@ -21,14 +20,6 @@ LINES = {
 FURTHER = {"…": "~", "•": "*", "●": "*", "→": ">", "←": "<", "↑": "^", "↓": "v"}
 
 NAME = "slipway-lines"
-
-
-def speaks_utf8() -> bool:
-    """Whether the terminal takes UTF-8, as far as the environment says: the first of LC_ALL, LC_CTYPE, LANG."""
-    # In the C locale, or one that this machine does not have, Python sets LC_CTYPE itself; it says nothing then.
-    own = os.environ.get("LC_CTYPE", "") if not sys.flags.utf8_mode else ""
-    said = os.environ.get("LC_ALL") or own or os.environ.get("LANG", "")
-    return "utf8" in said.lower().replace("-", "")
 
 
 def send_ascii() -> None:

@@ -1,25 +1,14 @@
 """Starting the console: which kind of terminal is it, and then the console for it."""
 
 import os
-import re
-import sys
-import termios
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tui import terminal
 from tui.config import configured
 from tui.options import Options
-
-NO_SCREEN = ("", "dumb", "unknown")
-"""TERM of what has no cursor to move; Textual would send true colour even there."""
-
-SIMPLE = ("linux", "vt", "ansi", "screen", "cons")
-"""Beginnings of TERM of terminals that print what they do not know of newer protocols."""
-
-SLOW_BAUD = 57_600
 
 
 def start(given: Options, table: Mapping[str, Any], file: str) -> int:
@@ -29,25 +18,22 @@ def start(given: Options, table: Mapping[str, Any], file: str) -> int:
     without a terminal as `storage.store.open_store`.
     """
     options = configured(given, table, file)
-    if options.plain or os.environ.get("TERM", "") in NO_SCREEN or not _on_terminal():
+    if options.plain or not terminal.has_screen():
         from tui.plain import show
 
         return show(options)
-    return _on_screen(replace(options, slow=options.slow or _is_slow_line()))
+    return _on_screen(replace(options, slow=options.slow or terminal.is_slow_line()))
 
 
 def _on_screen(options: Options) -> int:
     from tui import glyphs, hangup
 
     hangup.block()
-    _quieten_textual()
-    if not glyphs.speaks_utf8():
+    if not terminal.speaks_utf8():
         glyphs.send_ascii()
-    elif options.slow or os.environ["TERM"] == "linux":
+    elif options.slow or terminal.is_simple():
         glyphs.send_plain_lines()
-    from tui import theme
-
-    os.environ["TEXTUAL_THEME"] = theme.default_theme(options.theme)
+    _prepare_textual(options)
     from tui.app import Console
     from tui.feed import StoreFeed
 
@@ -63,28 +49,12 @@ def _on_screen(options: Options) -> int:
     return console.return_code or 0
 
 
-def _quieten_textual() -> None:
-    """Nothing moves by itself, and nothing is scrolled smoothly: that is bytes over SSH. Textual reads this once."""
+def _prepare_textual(options: Options) -> None:
+    """Textual reads this when it is imported: the theme it begins with decides what NO_COLOR means to it, and nothing
+    moves by itself or is scrolled smoothly, which would be bytes over SSH.
+    """
+    os.environ["TEXTUAL_THEME"] = terminal.default_theme(options.theme)
     os.environ["TEXTUAL_ANIMATIONS"] = "none"
     os.environ["TEXTUAL_SMOOTH_SCROLL"] = "0"
-    if os.environ["TERM"].startswith(SIMPLE):
+    if terminal.is_simple():
         os.environ["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
-
-
-def _on_terminal() -> bool:
-    """Whether keys come from a terminal and the screen is one; Textual writes to stderr."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-
-
-def _is_slow_line() -> bool:
-    """Whether the terminal is a serial line of at most 57,600 baud. A pty says 38,400, always."""
-    with suppress(OSError, termios.error):
-        return is_slow(os.ttyname(sys.stdin.fileno()), termios.tcgetattr(sys.stdin.fileno())[5])
-    return False
-
-
-def is_slow(name: str, speed: int) -> bool:
-    """Whether the terminal of that name is a serial line of at most 57,600 baud; `speed` as termios codes it."""
-    serial = re.fullmatch(r"/dev/tty[A-Z]+\d+", name)
-    bauds = (int(one[1:]) for one in dir(termios) if re.fullmatch(r"B\d+", one))
-    return bool(serial) and speed in {getattr(termios, f"B{baud}") for baud in bauds if baud <= SLOW_BAUD}

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import SlipwayError
-from tui import glyphs
+from tui import glyphs, terminal
 from tui.options import Options
 from tui.present.states import sign
 from tui.present.text import local, printable
@@ -54,7 +54,7 @@ def show(options: Options) -> int:
     """
     from engine.console.desk import open_desk
 
-    if not glyphs.speaks_utf8():
+    if not terminal.speaks_utf8():
         glyphs.send_ascii()
     try:
         with open_desk(options.store) as desk:

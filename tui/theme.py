@@ -1,14 +1,10 @@
 """Colours: the themes, and what each tone of `present.text.TONES` looks like in all of them. No colour elsewhere."""
 
-import os
-
 from textual.theme import Theme
 
-DARK, LIGHT, SIXTEEN = "slipway-dark", "slipway-light", "ansi-dark"
-"""`ansi-dark` is Textual's own: the terminal's 16 colours, and with NO_COLOR none at all."""
+from tui.terminal import DARK, LIGHT, NAMES, SIXTEEN, default_theme
 
-NAMES = {"dark": DARK, "light": LIGHT, "16": SIXTEEN}
-"""What config.toml and the key `t` call them."""
+__all__ = ["CSS", "FALLBACK", "NAMES", "SIXTEEN", "THEMES", "default_theme"]
 
 THEMES = (
     Theme(
@@ -58,12 +54,3 @@ CSS = """
 .paint--head { color: $dim; text-style: bold; }
 .paint--cursor { color: $cursor-text; background: $cursor; text-style: bold; }
 """
-
-
-def default_theme(choice: str | None) -> str:
-    """The theme to start with: the chosen one, 16 colours where the terminal has no more, else dark."""
-    if choice:
-        return NAMES[choice]
-    # These have 16 colours; NO_COLOR is pure only in a theme of the terminal's own colours (tui sheet, fact 7).
-    few = os.environ.get("TERM", "") in ("linux", "vt100", "vt220", "screen", "ansi")
-    return SIXTEEN if few or "NO_COLOR" in os.environ else DARK
