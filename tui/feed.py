@@ -28,8 +28,8 @@ AGAIN = 2.0
 PATIENCE = 10.0
 """Seconds that something asked for waits for the store to open."""
 
-SHARE, SHARE_AT_REST = 0.25, 0.05
-"""How much of the time is spent reading at most: while things change, and when nothing does."""
+SHARE = 0.25
+"""How much of the time is spent reading at most, while things change."""
 
 T = TypeVar("T")
 
@@ -159,7 +159,7 @@ class StoreFeed:
             read = self._read(desk)
             took = time.monotonic() - began
             every = self._page.every if self._page is not None else self._pace
-            due = began + (max(every, took / SHARE_AT_REST) if read else AGAIN)
+            due = began + took + (every if read else AGAIN)
             # Somebody who changes the page, or asked for something, does not wait for the pace.
             self._wanted.wait(max(self._pace - took, took / SHARE))
 

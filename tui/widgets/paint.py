@@ -33,5 +33,12 @@ class Painter(Widget):
 
     def strip(self, cells: Iterable[Cell], width: int, blank: str = "plain") -> Strip:
         """The cells in exactly `width` terminal cells, the rest in the style of `blank`."""
-        painted = Strip([Segment(harmless(text), self.style_of(tone)) for text, tone in cells])
-        return painted.simplify().adjust_cell_length(width, self.style_of(blank))
+        segments = []
+        before = blank
+        for text, tone in cells:
+            # Blanks take the tone before them where they look the same in it: another one is 40 bytes on the line.
+            if not text.isspace() or "cursor" in (tone, before):
+                before = tone
+            segments.append(Segment(harmless(text), self.style_of(before)))
+        rest = self.style_of(blank if "cursor" in (blank, before) else before)
+        return Strip(segments).adjust_cell_length(width, rest).simplify()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rich.segment import Segment
 from textual.events import Click
 from textual.geometry import Region
 from textual.message import Message
@@ -261,14 +260,13 @@ class Table(Painter, can_focus=True):
             return Strip.blank(width, self.style_of("plain"))
         self._painted[y] = painted
         style = "cursor" if painted.cursor else "dim" if self.dim else None
-        segments = [Segment((">" if painted.cursor else " ") + painted.mark, self.style_of(style or "key"))]
+        cells = [(">" if painted.cursor else " ", style or "plain"), (painted.mark, style or "key")]
         for number, _, size in self._layout.columns:
             text, tone = painted.cells[number]
-            shown = fit(text, size, self.view.columns[number].align) + " "
-            segments.append(Segment(shown, self.style_of(style or tone)))
-        line = Strip(segments).adjust_cell_length(width - 1, self.style_of(style or "plain"))
-        bar = Strip([Segment("|" if painted.thumb else " ", self.style_of(style or "dim"))])
-        return Strip.join([line, bar]).simplify()
+            cells.append((fit(text, size, self.view.columns[number].align) + " ", style or tone))
+        line = self.strip(cells, width - 1, style or "plain")
+        bar = [("|" if painted.thumb else " ", style or "dim")]
+        return Strip.join([line, self.strip(bar, 1, style or "plain")]).simplify()
 
     def on_resize(self) -> None:
         """Fewer or more columns."""
