@@ -168,10 +168,14 @@ def _told_of(known: _Known, endpoint: Endpoint, seen: Observed) -> set[str]:
     guard = first_to_the_folder(endpoint, known.endpoints)
     told = {uid for (where, uid), one in known.claims.items() if where == guard and not one.stale}
     for (where, uid), made in known.stagings.items():
-        failed = made[0].state is jobs.State.FAILED and made[0].ended and known.now - made[0].ended < SHOWN_FAILED
-        if where == endpoint.id and (made[0].active or failed or _unseen(known, made[0], seen)):
+        tells = made[0].active or _failed_lately(known, made[0]) or _unseen(known, made[0], seen)
+        if where == endpoint.id and tells:
             told.add(uid)
     return told
+
+
+def _failed_lately(known: _Known, job: Job) -> bool:
+    return job.state is jobs.State.FAILED and job.ended is not None and known.now - job.ended < SHOWN_FAILED
 
 
 def _unseen(known: _Known, job: Job, seen: Observed) -> bool:
@@ -228,12 +232,12 @@ def _state(
     if last is not None and _unseen(known, last, seen) and not (template and template.usable):
         return State.STAGING, "done; vCenter is being looked at"
     if template is not None and there:
-        again = last is not None and last.state is jobs.State.FAILED and template.state is State.OUTDATED
-        why = f"{template.why}; staging it again failed: {last.error}" if last and again else template.why
-        return template.state, why
+        if template.state is State.OUTDATED and last is not None and _failed_lately(known, last):
+            return State.FAILED, f"{last.error}; the outdated one is still there"
+        return template.state, template.why
     if claim is not None and not claim.stale:
         return "claimed", claim.purpose or claim.evidence
-    if last is not None and last.state is jobs.State.FAILED:
+    if last is not None and _failed_lately(known, last):
         return State.FAILED, last.error
     return "", ""
 

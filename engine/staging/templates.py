@@ -188,7 +188,7 @@ def _verdict(
     if edited:
         return State.TAMPERED, edited
     if component and component.checksum and ours.digest != component.checksum:
-        return State.OUTDATED, "the component's checksum has changed since"
+        return State.OUTDATED, "checksum changed: the component has another one now"
     return State.STAGED, ""
 
 

@@ -66,7 +66,8 @@ def state(row: "TemplateRow") -> Cell:
 def note(row: "TemplateRow", now: datetime) -> Cell:
     """How it goes on, why it is as it is, or where all is well how much it is used."""
     if row.transfer is not None and row.state == "staging":
-        return pace([row.transfer], now)
+        told, tone = pace([row.transfer], now)
+        return told or row.step, tone
     if row.as_of is not None:
         told = f"seen {ago(row.as_of, now)} ago" if ago(row.as_of, now) != "now" else "seen just now"
         return printable(f"{told}{', ' + row.why if row.why else ''}"), "warn"
@@ -95,15 +96,16 @@ def detail(row: "TemplateRow", now: datetime) -> list[Line]:
     pairs += [
         ("path", row.path),
         ("digest", row.digest),
-        ("size", None if row.size_bytes is None else size(row.size_bytes)),
-        ("staged", local(row.staged_at)),
-        ("use", None if row.children is None else _used(row.children)),
+        ("size", "" if row.size_bytes is None else size(row.size_bytes)),
+        ("staged", local(row.staged_at) if row.staged_at else ""),
+        ("use", "" if row.children is None else _used(row.children)),
     ]
     if row.claim:
         pairs.append(("claim", f"{row.claim} (4 shows it)"))
     if row.needed_by:
         pairs.append(("waiting", ", ".join(row.needed_by)))
-    return [*lines, *fields(pairs), *_steps(row), *_history(row)]
+    known = [(label, value) for label, value in pairs if value]
+    return [*lines, *fields(known), *_steps(row), *_history(row)]
 
 
 def _sent(done: int, total: int) -> str:
@@ -174,7 +176,9 @@ def removal(rows: Sequence["TemplateRow"]) -> list[Line]:
 def cancelling(rows: Sequence["TemplateRow"]) -> list[Line]:
     """What stops, what is removed, who waits in vain."""
     lines = _listed(rows)
-    lines += _told("What was uploaded is removed from vCenter. A template that was there before stays.", "plain")
+    stays = any(row.size_bytes is not None for row in rows)
+    old = " The template that was there before stays." if stays else ""
+    lines += _told(f"What was uploaded of {_it(rows)} is removed from vCenter.{old}", "plain")
     waiting = sorted({one for row in rows for one in row.needed_by})
     if waiting:
         lines += _told(f"The VMs that wait for {_it(rows)} fail: {', '.join(waiting)}.", "bad")
@@ -187,7 +191,7 @@ def _it(rows: Sequence["TemplateRow"]) -> str:
 
 def _listed(rows: Sequence["TemplateRow"]) -> list[Line]:
     if len(rows) == 1:
-        return [(), *_told(rows[0].path or f"{rows[0].uid} on {rows[0].endpoint}", "title"), ()]
+        return [(), *_told(rows[0].path, "title"), ()] if rows[0].path else [()]
     lines: list[Line] = [((f" {printable(row.uid)} on {printable(row.endpoint)}", "title"),) for row in rows[:LISTED]]
     more = len(rows) - LISTED
     return [*lines, ((f" and {more} more", "title"),), ()] if more > 0 else [*lines, ()]
