@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import permutations
 from string import ascii_lowercase
 from typing import Any
 
@@ -23,6 +24,9 @@ KNOWN = ("theme", "mouse", "read_only", "slow", "keys")
 SWITCH = {True: True, False: False, "on": True, "off": False, "true": True, "false": False}
 
 ON_EVERY_PAGE = (Scope.EVERYWHERE, Scope.TABLE)
+
+ALWAYS_QUIT = ("ctrl+c", "ctrl+q")
+"""They leave whatever the table says (`tui.app`)."""
 
 SPECIAL = (
     *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete"),
@@ -122,16 +126,14 @@ def _name_of(character: str) -> str:
 
 def _refuse_conflicts(chosen: Mapping[str, str], where: str) -> None:
     """Of two actions that are there at the same time each needs a key of its own."""
-    for action in (BY_ID[one] for one in chosen):
-        for key in chosen[action.id].split(","):
-            for other in ACTIONS:
-                taken = chosen.get(other.id, ",".join(other.keys)).split(",")
-                if other is not action and key in taken and _meet(action, other):
-                    why = f'it is the key of "{other.id}" too'
-                    fix = f'give "{other.id}" another key there as well'
-                    raise BadInput(
-                        "key given twice", on=f'"{shown_key(key)}" of "{action.id}" in {where}', why=why, fix=fix
-                    )
+    keys = {action: chosen.get(action.id, ",".join(action.keys)).split(",") for action in ACTIONS}
+    keys[BY_ID["quit"]] += ALWAYS_QUIT
+    for action, other in permutations(ACTIONS, 2):
+        twice = [key for key in keys[action] if key in keys[other]]
+        if twice and action.id in chosen and _meet(action, other):
+            on = f'"{shown_key(twice[0])}" of "{action.id}" in {where}'
+            why = f'it is the key of "{other.id}" too'
+            raise BadInput("key given twice", on=on, why=why, fix=f'give "{other.id}" another key there as well')
 
 
 def _meet(one: Action, other: Action) -> bool:
