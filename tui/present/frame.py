@@ -25,12 +25,12 @@ def place(title: str, pulse: "Pulse | None", standing: str, paused: bool, read_o
     if standing == "loading":
         left.append(("  loading ...", "dim"))
     right = status(pulse) if pulse is not None else []
-    room = width - sum(cell_len(text) for text, _ in left)
+    room = width - sum(cell_len(text) for text, _ in left) - 1
     while right and sum(cell_len(text) + 2 for text, _ in right) > room:
         right.pop(0)
     gap = room - sum(cell_len(text) + 2 for text, _ in right)
     spaced = [part for cell in right for part in (cell, ("  ", "plain"))]
-    return (*left, (" " * max(0, gap), "plain"), *spaced)
+    return (*left, (" " * max(0, gap + 1), "plain"), *spaced)
 
 
 def status(pulse: "Pulse") -> list[Cell]:

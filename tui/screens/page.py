@@ -218,7 +218,7 @@ class Page(Screen[None]):
         """What stands in the body in place of the table, [] when the table does."""
         if small:
             return frame.too_small(self.pulse, self.size)
-        if self.standing is Standing.EMPTY:
+        if self.standing is Standing.EMPTY or (self.standing is Standing.STALE and not self.table.total):
             return self.empty()
         if self.standing is Standing.ERROR:
             return frame.cannot_read(self._error, max(20, self.size.width - 4))
@@ -257,7 +257,7 @@ class Page(Screen[None]):
         order = None if table.sorted_by is None else self.view.columns[table.sorted_by].title
         since = self._read_at if self.standing is Standing.STALE else None
         viewed = frame.viewed(table, order, self._error if since else "", since, self.app.clock())
-        self.query_one("#view", FrameLine).show(viewed if self._read_at else ())
+        self.query_one("#view", FrameLine).show(viewed if table.total or since else ())
         self.query_one("#message", FrameLine).show(self._message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
