@@ -90,7 +90,7 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "info": Sign(READY, "info", "dim"),
         "warning": Sign(STALE, "warn", "warn"),
         "error": Sign(FAILED, "error", "bad"),
-        "critical": Sign(FAILED, "error", "bad"),
+        "critical": Sign(FAILED, "fatal", "bad"),
     },
     "worker": {
         "running": Sign(READY, "worker", "ok"),
