@@ -4,11 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from engine.console.components import ComponentRow
+from engine.console.deploys import DeployRow, Detail, StagingRow, Transfer, VmRow
 from engine.console.desk import Pulse
 from engine.console.endpoints import EndpointRow
+from engine.console.locks import LockRow
+from engine.console.logs import LogLine
+from engine.console.settings import SettingRow
+from engine.console.templates import Event, TemplateRow
+from engine.jobs.outcome import TimedStep
+from engine.staging.claims import Standing, Verdict
+from engine.staging.holder import Holder
 from tests.tui.conftest import NOW
 
-GIB = 2**30
+MIB, GIB = 2**20, 2**30
 
 BUSY = Pulse(running=2, queued=1, stale_claims=1, down=2, endpoints=4, staging=True, worker="running")
 
@@ -81,4 +90,306 @@ WIDE = (
 )
 """Names whose characters take two cells, none, or are not to be sent to a terminal."""
 
-ROWS: Mapping[str, Sequence[Any]] = {"endpoints": ENDPOINTS}
+
+def template(endpoint: str, uid: str, state: str = "staged", why: str = "", **other: Any) -> TemplateRow:
+    """A template that was staged two hours ago."""
+    known: dict[str, Any] = {
+        "component": uid,
+        "path": f"labs/components-staging/{uid}",
+        "digest": "sha256:" + "9f86d081884c7d65" * 4,
+        "size_bytes": int(1.1 * GIB),
+        "staged_at": NOW - timedelta(hours=2),
+        "children": 14,
+    }
+    return TemplateRow(endpoint, uid, state=state, why=why, **(known | other))
+
+
+NOT_THERE: Mapping[str, Any] = {"path": "", "digest": "", "staged_at": None, "children": None}
+
+TEMPLATES = (
+    template("vc-01.lab", "esxi-8.0u3g", history=(Event(NOW - timedelta(hours=2), "staged", ""),)),
+    template(
+        "vc-01.lab",
+        "zcore-13.5",
+        "staging",
+        **NOT_THERE,
+        active=True,
+        step="upload",
+        transfer=Transfer(int(0.7 * GIB), int(1.1 * GIB), 41 * MIB, NOW, NOW + timedelta(seconds=12)),
+        claim="host-2 pid 77, 4 s ago",
+        needed_by=("lab-blue",),
+    ),
+    template("vc-01.lab", "zbox-13.5", "queued", **NOT_THERE, active=True),
+    template(
+        "vc-02.lab",
+        "vcfinstaller-9.0",
+        "outdated",
+        "the component's OVA is another one now",
+        size_bytes=int(2.3 * GIB),
+        staged_at=NOW - timedelta(days=9),
+        children=2,
+    ),
+    template("vc-02.lab", "nsx-4.2", "tampered", "it is powered on", children=0),
+    template("vc-02.lab", "win-2022", "foreign", "it has no attribute of Slipway", children=None),
+    template(
+        "vc-02.lab",
+        "photon-5.0",
+        "failed",
+        "the datastore vsan is full: 2.3 GiB needed, 880 MiB free",
+        **NOT_THERE,
+        history=(Event(NOW - timedelta(minutes=9), "staging failed", "the datastore vsan is full"),),
+    ),
+)
+
+
+def step(item: str, name: str, seconds: float, began: float, detail: str = "") -> TimedStep:
+    """A step that began so many seconds ago."""
+    return TimedStep(item, name, detail, NOW - timedelta(seconds=began), seconds)
+
+
+def vm(number: int, state: str, step: str = "", path: str = "staged", **other: Any) -> VmRow:
+    """One of the nine."""
+    known: dict[str, Any] = {
+        "component": "esxi-8.0u3g",
+        "reason": "",
+        "detail": "",
+        "transfer": None,
+        "began": None if state == "pending" else NOW - timedelta(seconds=75),
+        "seconds": 41.0 if state in ("succeeded", "failed") else 0.0,
+    }
+    return VmRow(name=f"esxi{number}", state=state, path=path, step=step, **(known | other))
+
+
+UPLOADING = Transfer(int(5.8 * GIB), 10 * GIB, 41 * MIB, NOW, NOW + timedelta(seconds=105))
+
+BLUE = Detail(
+    vms=(
+        VmRow("zcore", "zcore-13.5", "succeeded", "staged", "", "", "", None, NOW - timedelta(seconds=90), 31.0),
+        *(vm(number, "succeeded") for number in (11, 12, 13, 14)),
+        vm(15, "running", "power on"),
+        vm(16, "running", "clone", detail="62%"),
+        VmRow(
+            "vcsa",
+            "vcsa-8.0u3",
+            "running",
+            "direct",
+            "the component is not staged: it is of the class vcsa",
+            "import",
+            "",
+            UPLOADING,
+            NOW - timedelta(seconds=75),
+            0.0,
+        ),
+        vm(21, "pending", path=""),
+    ),
+    stagings=(StagingRow("esxi-8.0u3g", "succeeded", "", "", None, ""),),
+    steps=(
+        step("", "network", 0.2, 92),
+        step("zcore", "template", 0.1, 91),
+        step("zcore", "clone", 22.0, 90),
+        step("esxi16", "clone", 12.0, 12, "62%"),
+        step("vcsa", "import", 75.0, 75),
+    ),
+    log=("09:28:45 clone of zcore begins", "09:29:07 zcore is cloned", "09:29:07 zcore is powered on"),
+)
+
+GREY = Detail(
+    vms=(
+        vm(31, "succeeded"),
+        vm(32, "failed", reason='the portgroup "dv-17" is missing on host esx-2; make it there, then retry'),
+        vm(33, "cancelled", path=""),
+    ),
+    stagings=(),
+    steps=(step("esxi31", "clone", 21.0, 3600), step("esxi32", "finish", 2.0, 3570, "network")),
+)
+
+
+def deployment(number: int, name: str, state: str, **other: Any) -> DeployRow:
+    """A deployment of three VMs on vc-01.lab, an hour ago."""
+    known: dict[str, Any] = {
+        "endpoint": "vc-01.lab",
+        "active": False,
+        "queued": False,
+        "done": 3,
+        "vms": 3,
+        "fell_back": 0,
+        "failed_vm": "",
+        "failed_at": "",
+        "error": "",
+        "made": (f"{name}-1", f"{name}-2", f"{name}-3"),
+        "created": NOW - timedelta(hours=1),
+        "ended": NOW - timedelta(minutes=58),
+        "bytes_sent": 0,
+        "detail": None,
+    }
+    return DeployRow(id=number, name=name, state=state, **(known | other))
+
+
+DEPLOYS = (
+    deployment(
+        7,
+        "lab-blue",
+        "running",
+        active=True,
+        done=5,
+        vms=9,
+        created=NOW - timedelta(seconds=92),
+        ended=None,
+        bytes_sent=6 * GIB,
+        detail=BLUE,
+    ),
+    deployment(
+        8, "lab-red", "pending", active=True, queued=True, done=0, created=NOW - timedelta(seconds=20), ended=None
+    ),
+    deployment(
+        6,
+        "lab-grey",
+        "failed",
+        done=1,
+        failed_vm="esxi32",
+        failed_at="finish",
+        error='the portgroup "dv-17" is missing on host esx-2',
+        made=("esxi31", "esxi32"),
+        detail=GREY,
+    ),
+    deployment(5, "lab-white", "succeeded", fell_back=1, bytes_sent=2 * GIB),
+    deployment(4, "lab-black", "cancelled", endpoint="vc-02.lab", done=0, made=()),
+    deployment(3, "lab-old", "removed", endpoint="vc-02.lab", made=(), created=NOW - timedelta(days=3)),
+)
+
+
+def claim(
+    number: int, uid: str, verdict: Verdict, evidence: str, host: str, pid: int, age: float, silent: float
+) -> LockRow:
+    """A claim on an endpoint of that number, taken and last renewed so many seconds ago."""
+    standing = Standing(
+        name=f"_ova_staging_lock_{number}_{uid}",
+        endpoint_id=number,
+        uid=uid,
+        value="{...}",
+        verdict=verdict,
+        evidence=evidence,
+        holder=Holder("lab", host, "5c1f", "b-1", "4026531836", pid, 4711),
+        token=number + 2,
+        since=NOW - timedelta(seconds=age),
+        beat=NOW - timedelta(seconds=silent),
+        age=age,
+        silent=silent,
+        purpose="stage",
+        deployment=7,
+    )
+    return LockRow(standing, f"vc-0{number}.lab", ("deployment 8",) if verdict is Verdict.LIVE else ())
+
+
+LOCKS = (
+    claim(1, "esxi-8.0u3g", Verdict.PROCESS_GONE, "host-4 has no process 812", "host-4", 812, 3 * 86400, 3 * 86400),
+    claim(1, "zcore-13.5", Verdict.LIVE, "it showed life 4 s ago", "host-2", 77, 360, 4),
+    claim(2, "nsx-4.2", Verdict.NO_HEARTBEAT, "no sign of life for 42 m", "host-9", 31337, 7200, 2520),
+    LockRow(
+        Standing("_ova_staging_lock_2_win-2022", 2, "win-2022", "1", Verdict.FOREIGN, "the value is not Slipway's: 1"),
+        "vc-02.lab",
+        (),
+    ),
+)
+
+
+def setting(name: str, value: str, default: str | None, applies: str, what: str, **other: Any) -> SettingRow:
+    """A setting with its default, unless it is said to be stored."""
+    known: dict[str, Any] = {"secret": False, "stored": False, "problem": ""}
+    return SettingRow(name, value, default, applies, what, **(known | other))
+
+
+SETTINGS = (
+    setting(
+        "ff_endpoint_ova_staging",
+        "true",
+        "false",
+        "next deployment",
+        "Stage each L1 OVA once per endpoint and clone it (on only for: true)",
+        stored=True,
+    ),
+    setting("claim_ttl_seconds", "90", "90", "at once", "Without a sign of life for so long, a claim is stale"),
+    setting(
+        "deployments_at_once",
+        "8",
+        "4",
+        "next worker",
+        "Deployments that run at the same time on all endpoints",
+        stored=True,
+    ),
+    setting("lab_password", "", None, "", "The password of the labs", stored=True, secret=True),
+    setting(
+        "retry_attempts",
+        "many",
+        "8",
+        "next worker",
+        "Attempts at a step that fails for a reason that passes",
+        stored=True,
+        problem="it is not a number; the default holds",
+    ),
+)
+
+
+def logged(number: int, level: str, text: str, job: str = "", item: str = "") -> LogLine:
+    """A line of the worker's log."""
+    at = NOW - timedelta(seconds=60 - number)
+    return LogLine(number, at, level, job, item, text, "engine.jobs.vm", "812")
+
+
+LOGS = (
+    logged(1, "info", "worker 812 begins"),
+    logged(2, "info", "clone begins", "deployment 7", "zcore"),
+    logged(3, "info", "cloned in 22.0 s", "deployment 7", "zcore"),
+    logged(4, "warning", "trying again in 8 s: vCenter vc-02.lab.example.com does not answer", "job 9", "nsx-4.2"),
+    logged(
+        5,
+        "error",
+        'the portgroup "dv-17" is missing on host esx-2; make it there, then retry',
+        "deployment 6",
+        "esxi32",
+    ),
+    LogLine(6, None, "", "", "", "\x1b[31ma line that is not Slipway's\x1b[0m", "", ""),
+)
+
+
+def component(name: str, version: str, state: str = "enabled", why: str = "", **other: Any) -> ComponentRow:
+    """A component whose OVA is here."""
+    uid = f"{name}-{version}"
+    known: dict[str, Any] = {
+        "type": "appliance",
+        "kind": "L1",
+        "enabled": state == "enabled",
+        "ova_path": f"/srv/ova/{uid}.ova",
+        "size_bytes": int(1.1 * GIB),
+        "size_text": "1.1GB",
+        "checksum": "sha256:" + "9f86d081884c7d65" * 4,
+        "staged": ("vc-01.lab",),
+        "description": f"{name} appliance",
+        "url": "",
+        "download_engine": "",
+        "download_file": f"{uid}.ova",
+        "properties": (("guestinfo.hostname", "the host's name"), ("guestinfo.ipaddress", "its address")),
+        "networks": (("VM Network", "the lab's network"),),
+    }
+    return ComponentRow(uid, name, version, state=state, why=why, **(known | other))
+
+
+COMPONENTS = (
+    component("esxi", "8.0u3g", staged=("vc-01.lab", "vc-02.lab")),
+    component("zcore", "13.5"),
+    component(
+        "nsx", "4.2", "no OVA", "nobody has said where its OVA lies; f says it", ova_path="", size_bytes=None, staged=()
+    ),
+    component("vcsa", "8.0u3", "unsupported", "its OVA is an ISO image", staged=(), size_bytes=None),
+    component("photon", "5.0", "disabled", "it was disabled", staged=()),
+)
+
+ROWS: Mapping[str, Sequence[Any]] = {
+    "endpoints": ENDPOINTS,
+    "templates": TEMPLATES,
+    "deploys": DEPLOYS,
+    "locks": LOCKS,
+    "settings": SETTINGS,
+    "logs": LOGS,
+    "components": COMPONENTS,
+}

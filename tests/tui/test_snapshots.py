@@ -1,0 +1,186 @@
+"""What the console looks like: every page in its five states, every dialog, at 80x24 and 160x48.
+
+A picture is kept in `__snapshots__`. After a change that is meant: `pytest tests/tui/test_snapshots.py
+--snapshot-update`, and look at every picture that changed.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_textual_snapshot import normalize_svg
+from textual._doc import take_svg_screenshot
+from textual.app import App
+from textual.pilot import Pilot
+
+from engine.errors import SlipwayError, Unreachable
+from tests.tui.conftest import IDLE, NOW, FixedFeed, fixed, until
+from tests.tui.rows import BUSY, ROWS, WIDE
+from tui import theme
+from tui.actions import PLACES
+from tui.app import Console
+from tui.messages import PageFailed
+
+PICTURES = Path(__file__).parent / "__snapshots__" / Path(__file__).stem
+
+SMALL, LARGE = (80, 24), (160, 48)
+
+UNREADABLE = Unreachable(
+    "cannot read the store",
+    on="/home/lab/slipway.db",
+    why="the disk is full",
+    fix="make room, then it goes on by itself",
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A page with these rows after these keys. `rows` None: they have not come yet."""
+
+    name: str
+    place: str = "endpoints"
+    rows: Sequence[Any] | SlipwayError | None = None
+    standing: str = "ready"
+    keys: tuple[str, ...] = ()
+    sizes: tuple[tuple[int, int], ...] = (SMALL, LARGE)
+    answer: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    no_color: bool = False
+
+
+def states(place: str) -> list[Scene]:
+    """The five states of a page."""
+    rows = ROWS[place]
+    return [
+        Scene(f"{place}-loading", place, None, "loading"),
+        Scene(f"{place}-empty", place, (), "empty"),
+        Scene(f"{place}-error", place, UNREADABLE, "error"),
+        Scene(f"{place}-stale", place, rows, "stale"),
+        Scene(f"{place}-ready", place, rows),
+    ]
+
+
+def dialogs() -> list[Scene]:
+    """What stands over a page, and what it looks like after some keys."""
+    rows = ROWS["endpoints"]
+    return [
+        Scene("help", rows=rows, keys=("?",)),
+        Scene("palette", rows=rows, keys=("ctrl+p",)),
+        Scene("palette-found", rows=rows, keys=("ctrl+p", "=theme"), sizes=(SMALL,)),
+        Scene("palette-not-now", rows=(), standing="empty", keys=("ctrl+p", "=remove"), sizes=(SMALL,)),
+        Scene("jump", rows=rows, keys=(":", "=temp"), sizes=(SMALL,)),
+        Scene("jump-nowhere", rows=rows, keys=(":", "=mars", "enter"), sizes=(SMALL,)),
+        Scene("filter-typing", rows=rows, keys=("/", "=state:stale"), sizes=(SMALL,)),
+        Scene("filter-sort-marks", rows=rows, keys=("/", "=vc", "enter", "s", "o", "g", "space", "v", "j")),
+        Scene("filter-finds-nothing", rows=rows, keys=("/", "=mars", "enter"), sizes=(SMALL,)),
+        Scene("detail", rows=rows, keys=("j", "enter"), sizes=(SMALL,)),
+        Scene("detail-beside", rows=rows, keys=("j", "j"), sizes=(LARGE,)),
+        Scene("paused", rows=rows, keys=("p",), sizes=(SMALL,)),
+        Scene("copied", rows=rows, keys=("j", "y"), sizes=(SMALL,)),
+        Scene("read-only", rows=rows, keys=("a",), sizes=(SMALL,), options={"read_only": True}),
+        Scene("another-key", rows=rows, sizes=(SMALL,), options={"keys": {"endpoint.add": "n", "quit": "ctrl+q"}}),
+        Scene("too-small", rows=rows, sizes=((59, 15), (59, 24), (80, 15), (20, 5))),
+        Scene("smallest", rows=rows, sizes=((60, 16),)),
+        Scene("wide-characters", rows=WIDE),
+        Scene("wide-characters-detail", rows=WIDE, keys=("j", "j", "enter"), sizes=(SMALL,)),
+        Scene("theme-light", rows=rows, options={"theme": "light"}),
+        Scene("theme-16", rows=rows, options={"theme": "16"}),
+        Scene("no-color", rows=rows, options={"theme": None}, no_color=True),
+    ]
+
+
+SCENES = [*(scene for place in ROWS for scene in states(place)), *dialogs()]
+
+PARAMETERS = [
+    pytest.param(scene, size, id=f"{scene.name}-{size[0]}x{size[1]}") for scene in SCENES for size in scene.sizes
+]
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same terminal and the same zone everywhere."""
+    for name, value in {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "TZ": "UTC"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("LC_ALL", "LC_CTYPE", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def console_of(scene: Scene) -> Console:
+    """The console that the scene is played in."""
+    old = scene.standing == "stale"
+    rows = {} if scene.rows is None else {scene.place: scene.rows}
+    feed = FixedFeed(rows, BUSY if scene.rows else IDLE, NOW - timedelta(minutes=4) if old else NOW, scene.answer)
+    return fixed(feed, **{"theme": "dark"} | dict(scene.options))
+
+
+def player(scene: Scene) -> Callable[[Pilot[Any]], Any]:
+    """Goes to the page, waits for its state, presses the keys."""
+
+    async def play(pilot: Pilot[Any]) -> None:
+        console = pilot.app
+        assert isinstance(console, Console)
+        await until(console, lambda: console.page is not None and console.page.is_mounted, "the first page")
+        if scene.place != console.DEFAULT_MODE:
+            await pilot.press(PLACES[scene.place])
+        await until(
+            console,
+            lambda: (
+                console.page is not None
+                and (console.page.place, console.page.standing) == (scene.place, scene.standing)
+            ),
+            f"{scene.place}: {scene.standing}",
+        )
+        if scene.standing == "stale":
+            console.post_message(PageFailed(scene.place, str(UNREADABLE)))
+        for key in scene.keys:
+            await pilot.pause()
+            await pilot.press(*(key[1:] if key.startswith("=") else [key]))
+        await pilot.pause()
+
+    return play
+
+
+def surround(scene: Scene, patch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR as `tui.main` starts the console then, in a theme that Textual takes from the environment."""
+    if scene.no_color:
+        patch.setenv("NO_COLOR", "1")
+        patch.setattr(App.theme, "_default", theme.SIXTEEN)
+
+
+@pytest.mark.parametrize(("scene", "size"), PARAMETERS)
+def test_picture(scene: Scene, size: tuple[int, int], snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    surround(scene, monkeypatch)
+    assert snap_compare(console_of(scene), terminal_size=size, run_before=player(scene))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("repeat", range(20))
+def test_the_pictures_are_the_same_every_time(repeat: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pictures once more; which number of the repeats it is must not matter."""
+    others = []
+    for parameter in PARAMETERS:
+        scene, size = parameter.values
+        with monkeypatch.context() as patch:
+            surround(scene, patch)
+            taken = take_svg_screenshot(console_of(scene), terminal_size=size, run_before=player(scene))
+        kept = PICTURES / f"test_picture[{parameter.id}].svg"
+        if normalize_svg(taken) != normalize_svg(kept.read_text()):
+            others.append(parameter.id)
+    assert not others, f"other than before in repeat {repeat}"
+
+
+def test_every_page_has_pictures() -> None:
+    assert set(ROWS) == set(PLACES)
+
+
+def test_no_picture_is_left_over() -> None:
+    wanted = {f"test_picture[{parameter.id}].svg" for parameter in PARAMETERS}
+    assert {path.name for path in PICTURES.iterdir()} == wanted
