@@ -75,8 +75,9 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class DeployRow:
-    """One deployment. `active`: a job works on it or waits for its turn (`queued`). `failed_at` and `error` say where
-    and why the first VM failed, or why none was begun; `made`: VMs that removal destroys; `fell_back`: how many.
+    """One deployment. `active`: a job works on it or waits for its turn (`queued`). `failed_vm`, `failed_at` and
+    `error` say where and why the first one failed, or why none was begun; `made`: VMs that removal destroys;
+    `fell_back`: how many.
 
     `detail` is there for what is under way and for the one that was asked for.
     """
@@ -90,6 +91,7 @@ class DeployRow:
     done: int
     vms: int
     fell_back: int
+    failed_vm: str
     failed_at: str
     error: str
     made: tuple[str, ...]
@@ -210,7 +212,7 @@ class _Reading:
 
     def row(self, detail: Detail | None) -> DeployRow:
         one, job = self.deployment, self.job
-        failed_at, error = self._failure()
+        failed_vm, failed_at, error = self._failure()
         return DeployRow(
             id=one.id,
             name=one.name,
@@ -221,6 +223,7 @@ class _Reading:
             done=sum(item.state == "succeeded" for item in self.items),
             vms=len(self.items),
             fell_back=sum(item.reason.startswith("fallback") for item in self.items),
+            failed_vm=failed_vm,
             failed_at=failed_at,
             error=error,
             made=tuple(item.name for item in self.items if item.vm and item.path != "skipped"),
@@ -284,16 +287,16 @@ class _Reading:
             ends_at=None if rate.left is None else now + timedelta(seconds=rate.left),
         )
 
-    def _failure(self) -> tuple[str, str]:
-        """Where and why it failed; a removal that failed says why too."""
+    def _failure(self) -> tuple[str, str, str]:
+        """Which VM failed, at what and why; a removal that failed says why too."""
         last = self.attempts[-1] if self.attempts else None
         if last is not None and last.error and not last.active:
-            return {Kind.REMOVE: "removal"}.get(last.kind, "plan"), last.error
+            return "", {Kind.REMOVE: "removal"}.get(last.kind, "plan"), last.error
         failed = next((item for item in self.items if item.state == "failed"), None)
         if failed is None or self.job is not None:
-            return "", ""
+            return "", "", ""
         taken = [step.step for step in self.steps if step.item == failed.name and step.step not in _NO_STEPS]
-        return (taken[-1] if taken else "plan"), f"{failed.name}: {failed.reason}"
+        return failed.name, taken[-1] if taken else "plan", failed.reason
 
 
 _NO_STEPS = ("failed", "trying again", "waiting")

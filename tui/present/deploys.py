@@ -48,13 +48,22 @@ def doing(row: "DeployRow", now: datetime) -> Cell:
     if row.active:
         return _under_way(row, row.detail, now)
     if row.error:
-        return printable(f"at {row.failed_at}: {row.error}"), "bad"
+        return _why(row), "bad"
     if row.state == "succeeded" and row.ended is not None:
         told = f"in {took((row.ended - row.created).total_seconds())}, {size(row.bytes_sent)} sent"
         return (f"{told}; {row.fell_back} fell back", "warn") if row.fell_back else (told, "dim")
     if row.state == "cancelled":
         return "its VMs were removed; u resumes", "dim"
     return "-", "dim"
+
+
+def _why(row: "DeployRow") -> str:
+    """`zcore at powering on: no resources`: a narrow row has no room to say twice what was tried on which VM."""
+    error = row.error
+    head, colon, why = error.partition(": ")
+    if colon and row.failed_vm and head.endswith(row.failed_vm):
+        error = why
+    return printable(f"{row.failed_vm.partition('.')[0]} at {row.failed_at}: {error}".strip())
 
 
 def _under_way(row: "DeployRow", detail: "Detail | None", now: datetime) -> Cell:
@@ -96,14 +105,14 @@ def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
     domain = _domain(vm.name for vm in row.detail.vms) if row.detail else ""
     if domain:
         lines.append((("domain ", "dim"), (printable(domain.removeprefix(".")), "plain")))
-    if not row.active and row.error:
+    if not row.active and row.error and not row.failed_vm:
         lines += [((line, "bad"),) for line in wrapped(f"failed at {row.failed_at}: {row.error}", width)]
     if row.detail is None:
         return [*lines, (), (("reading ...", "dim"),)]
     if row.active:
         text, tone = doing(row, now)
         lines.append(((text, tone),))
-    lines += [(), *_vms(row.detail.vms, now, width)]
+    lines += [(), *_vms(row, row.detail.vms, now, width)]
     if row.detail.stagings:
         lines += [(), (("Templates that it waits for, or had staged", "head"),)]
         for one in row.detail.stagings:
@@ -113,7 +122,7 @@ def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
     return lines
 
 
-def _vms(vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
+def _vms(row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
     domain = _domain(vm.name for vm in vms)
     name = max([4, *(len(vm.name) - len(domain) for vm in vms)])
     name, uid = min(name, 24), max([9, *(len(vm.component) for vm in vms)]) if width >= 110 else 0
@@ -124,34 +133,32 @@ def _vms(vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
     for vm in vms:
         state = sign("item", vm.state)
         told, tone = _vm_now(vm, now)
-        below = len(told) > room and tone in ("bad", "warn")
-        shown = "why: below" if below else told
+        if vm.state == "pending" and not row.active:
+            told = "was not begun"
+        reason = printable(vm.reason) if vm.state == "failed" or _fell_back(vm) else ""
+        below = reason if reason != told or len(told) > room else ""
         lines.append(
             (
                 (fit(printable(vm.name.removesuffix(domain)), name) + " ", "plain"),
                 (fit(str(state), 11) + " ", state.tone),
                 *(((fit(printable(vm.component), uid) + " ", "dim"),) if uid else ()),
-                (fit(vm.path or "-", 7) + " ", "warn" if _fell_back(vm) else "dim"),
-                (fit(shown, room), tone),
+                (fit("direct" if _fell_back(vm) else vm.path or "-", 7) + " ", "warn" if _fell_back(vm) else "dim"),
+                (fit("why: below" if below == told else told, room), tone),
                 (fit(_vm_took(vm, now), 8, "right"), "dim"),
             )
         )
-        if below:
-            lines += [((f"    {line}", tone),) for line in wrapped(told, width - 4)]
+        lines += [((f"    {line}", tone),) for line in wrapped(below, width - 4) if below]
     return lines
 
 
 def _vm_now(vm: "VmRow", now: datetime) -> Cell:
     if vm.transfer is not None:
-        text, tone = upload([vm.transfer], now)
-        return (f"{vm.reason}; {text}", "warn") if _fell_back(vm) and len(vm.reason) < 20 else (text, tone)
+        return upload([vm.transfer], now)
     if vm.step:
         told = printable(f"{vm.step} {vm.detail}".strip())
         return told, "warn" if vm.step in ("trying again", "falling back", "removing") else "busy"
-    if vm.state == "failed":
-        return printable(vm.reason) or "-", "bad"
     if vm.reason:
-        return printable(vm.reason), "warn" if _fell_back(vm) else "dim"
+        return printable(vm.reason), "bad" if vm.state == "failed" else "warn" if _fell_back(vm) else "dim"
     return "-", "dim"
 
 
@@ -242,7 +249,7 @@ def several(rows: Sequence["DeployRow"]) -> str:
 
 def copied(row: "DeployRow") -> str:
     """What `y` copies: the whole error, or the id."""
-    return f"deployment {row.id} {row.name} failed at {row.failed_at}: {row.error}" if row.error else str(row.id)
+    return f"deployment {row.id} ({row.name}) failed at {row.failed_at}: {row.error}" if row.error else str(row.id)
 
 
 REASONS = {
@@ -303,6 +310,14 @@ def log_line(text: str) -> Line:
     if not colon:
         return ((printable(text), "plain"),)
     return ((f"{moment.astimezone():%H:%M:%S} ", "dim"), (printable(message), TONES_OF_LEVELS.get(level, "plain")))
+
+
+def log_lines(text: str, width: int) -> list[Line]:
+    """The same, broken into lines of `width` cells."""
+    *stamp, (message, tone) = log_line(text)
+    room = sum(len(text) for text, _ in stamp)
+    first, *rest = wrapped(message, max(20, width - room))
+    return [(*stamp, (first, tone)), *[((" " * room, "dim"), (line, tone)) for line in rest]]
 
 
 def log(row: "DeployRow | None") -> list[Line]:

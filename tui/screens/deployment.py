@@ -124,7 +124,8 @@ class DeploymentLog(Screen[None]):
     def _took(self, lines: tuple[str, ...]) -> None:
         self._asking = False
         if self.is_attached:
-            shown: list[Line] = [present.log_line(line) for line in lines]
+            width = self.size.width - 4
+            shown: list[Line] = [shown for line in lines for shown in present.log_lines(line, width)]
             self.query_one(Lines).show(shown or [(("Nothing in the worker's log yet.", "dim"),)])
 
     def _refused(self, error: SlipwayError) -> None:

@@ -160,7 +160,7 @@ class DeploysPage(Page):
 
         def needed(needs: "Needs") -> None:
             if needs.nothing:
-                self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", f"{row.name}: {verb}")
+                self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", f"{row.name}: {verb} is queued")
             else:
                 ask_again(self, row, verb, needs)
 

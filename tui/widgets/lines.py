@@ -33,6 +33,7 @@ class Lines(Painter, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
         self._follow = follow
+        self._at_end = True
 
     @property
     def text(self) -> str:
@@ -42,18 +43,26 @@ class Lines(Painter, ScrollView, can_focus=True):
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines."""
         before, self._lines = self._lines, lines
-        at_end = self.scroll_offset.y >= self.max_scroll_y
+        if self.size.height:  # before it is laid out it is at its end
+            self._at_end = self.scroll_offset.y >= self.max_scroll_y
         width = max((sum(len(text) for text, _ in line) for line in lines), default=0)
         # As wide as the pane at least: a line that is too long is cut, and read whole in its own screen.
         self.virtual_size = Size(min(width, self.size.width or width), len(lines))
-        if self._follow and at_end:
-            self.scroll_end(animate=False, immediate=True)
+        self._stay()
         top = self.scroll_offset.y
         for y in range(self.size.height):
             old = before[top + y] if top + y < len(before) else None
             new = lines[top + y] if top + y < len(lines) else None
             if old != new:
                 self.refresh(Region(0, y, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        """The end is elsewhere."""
+        self._stay()
+
+    def _stay(self) -> None:
+        if self._follow and self._at_end and self.size.height:
+            self.scroll_end(animate=False, immediate=True)
 
     def render_line(self, y: int) -> Strip:
         """The y-th visible line."""
