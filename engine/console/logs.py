@@ -129,7 +129,7 @@ def tail_of(desk: Desk, source: str) -> Tail:
 def parsed(number: int, line: str) -> LogLine:
     """`2026-11-21T15:53:14.305Z 31672 INFO engine.jobs.recorder: deployment 1: a.lab01 cloning: of esxi-8.0u3g`."""
     told = line.split(" ", 4)
-    if len(told) < 5 or told[2] not in _LEVELS or not told[3].endswith(":"):
+    if len(told) < 5 or told[2] not in _LEVELS or not (told[0].endswith("Z") and told[3].endswith(":")):
         return LogLine(number, None, "", "", "", line, "", "")
     try:
         at = datetime.fromisoformat(told[0])

@@ -111,18 +111,15 @@ class Problem:
     error: SlipwayError
 
 
-def problem_with(name: str, value: str, description: str) -> Problem | None:
+def problem_with(shown: SettingRow, value: str, description: str) -> Problem | None:
     """What cannot be used, None when everything can."""
     try:
-        pace.check(name, value)
+        pace.check(shown.name, value)
     except BadInput as error:
         return Problem("value", error)
-    if name == FLAG and value not in ("true", "false"):
-        why, fix = "it is a switch", "write true or false"
-        return Problem("value", BadInput("cannot set", on=f"{FLAG} to {value!r}", why=why, fix=fix))
-    if not description.strip():
+    if not shown.stored and not description.strip():
         why, fix = "the description is empty", "say what it is for"
-        return Problem("description", BadInput("cannot set", on=name, why=why, fix=fix))
+        return Problem("description", BadInput("cannot add setting", on=shown.name, why=why, fix=fix))
     return None
 
 

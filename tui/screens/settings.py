@@ -151,7 +151,7 @@ class SettingsPage(Page):
         def check(_desk: "Desk") -> "Problem | None":
             from engine.console import settings
 
-            return settings.problem_with(row.name, value, description)
+            return settings.problem_with(row, value, description)
 
         def checked(problem: "Problem | None") -> None:
             if problem is not None:
