@@ -78,30 +78,37 @@ def detail(row: "EndpointRow") -> list[Line]:
         lines += fields([("why", (row.error, "bad")), ("what to do", row.fix)], NAMES)
         again = "when its password has changed" if row.state == "login refused" else local(row.next_try)
         lines += fields([("asked again", again)], NAMES)
-    lines += [
-        *fields([("seen", local(row.seen)), ("latency", latency(row.latency)), ("version", row.version)], NAMES),
-        (),
-        *fields([("host", row.server), ("username", row.username), ("certificate", row.trust)], NAMES),
-        *[((" " * NAMES, "dim"), (line, "plain")) for line in fingerprint(row.pin)],
-        *fields([("vCenter", row.instance_uuid)], NAMES),
-        (),
-    ]
     free = "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"
     lines += fields(
         [
-            ("datacenter", row.datacenter),
-            ("resource pool", row.resource_pool),
-            ("datastore", row.datastore),
-            ("free", free),
-            ("VM folder", row.vmfolder or "the datacenter's own"),
-            ("host system", row.host_system or "any"),
-            ("network", row.network or "none: each profile names its own"),
+            ("seen", local(row.seen)),
+            ("latency", latency(row.latency)),
+            ("version", row.version),
             ("templates", row.templates),
             ("jobs", row.jobs or "none"),
-            ("added", f"{local(row.created)}, id {row.id}"),
+            ("free", free),
         ],
         NAMES,
     )
+    lines += [
+        (),
+        *fields(
+            [
+                ("host", row.server),
+                ("username", row.username),
+                ("datacenter", row.datacenter),
+                ("resource pool", row.resource_pool),
+                ("datastore", row.datastore),
+                ("VM folder", row.vmfolder or "the datacenter's own"),
+                ("host system", row.host_system or "any"),
+                ("network", row.network or "none: each profile names its own"),
+                ("certificate", row.trust),
+            ],
+            NAMES,
+        ),
+        *[((" " * NAMES, "dim"), (line, "plain")) for line in fingerprint(row.pin)],
+        *fields([("vCenter", row.instance_uuid), ("added", f"{local(row.created)}, id {row.id}")], NAMES),
+    ]
     return lines
 
 

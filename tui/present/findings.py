@@ -18,6 +18,11 @@ def lines(found: Sequence["Finding"], width: int) -> list[Line]:
     return [line for finding in found for line in _lines(finding, max(20, width - INDENT))]
 
 
+def problems_first(found: Sequence["Finding"]) -> list["Finding"]:
+    """What is missing, then what is not as it should be, then the rest: what to do is in view."""
+    return sorted(found, key=lambda finding: ("missing", "warning", "ok").index(finding.state))
+
+
 def _lines(finding: "Finding", room: int) -> list[Line]:
     state = sign("finding", finding.state)
     first, *rest = wrapped(f"{finding.name}: {finding.detail}", room)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Save = Callable[[Desk, Mapping[str, str], str], Saved]
 
-AS_IT_IS = "as it is"
 TRUST = {
     "an authority of this machine, else ask": "ask",
     "this fingerprint only": "pin",
@@ -86,21 +85,21 @@ def _fields(row: "EndpointRow | None" = None) -> list[Field]:
     def value(name: str) -> str:
         return str(getattr(row, name, None) or "")
 
-    unchanged = () if row is None else (f"{AS_IT_IS}: {row.trust}",)
+    trusts = (*(() if row is None else (f"as it is: {row.trust}",)), *TRUST)
     fields = [] if row is not None else [Field("name", "name", hint="what you call it: vc01")]
     return [
         *fields,
         Field("host", "host", value("server"), "name or address of vCenter, with :PORT if not 443"),
         Field("username", "username", value("username"), "slipway@vsphere.local"),
-        Field("password", "password", hint="as it is" if row else "", secret=True),
+        Field("password", "password", hint="as it is" if row else "it is not shown", secret=True),
         Field("datacenter", "datacenter", value("datacenter"), "where VMs go"),
         Field("resource_pool", "resource pool", value("resource_pool"), "or a cluster: its root pool is meant"),
         Field("datastore", "datastore", value("datastore"), "in that datacenter"),
         Field("vmfolder", "VM folder", value("vmfolder"), "a/b below the datacenter's own; empty is that one"),
         Field("host_system", "host system", value("host_system"), "every VM on this ESXi host; may be empty"),
         Field("network", "network", value("network"), "the default portgroup; may be empty"),
-        Field("trust", "trust", choices=(*unchanged, *TRUST)),
-        Field("proof", "", hint="the fingerprint (SHA-256) or the file, if that is your choice"),
+        Field("trust", "trust", trusts[0], choices=trusts),
+        Field("proof", "pin or file", hint="the fingerprint (SHA-256), or the PEM file's path"),
     ]
 
 

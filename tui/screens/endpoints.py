@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tui.actions import Action
+from textual.binding import BindingType
+
+from tui.actions import Action, Scope
 from tui.present import endpoints as present
 from tui.present.text import Line
-from tui.screens.page import Page
+from tui.screens.page import Page, bindings
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 class EndpointsPage(Page):
     """The list of endpoints."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.ENDPOINTS)
 
     place = "endpoints"
     title_text = "Endpoints"

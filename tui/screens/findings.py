@@ -114,6 +114,7 @@ class FindingsScreen(Screen[None]):
         super().__init__()
         self._page, self._look = page, look
         self._message: Line = ()
+        self._was_doing = False
 
     def compose(self) -> ComposeResult:
         """Title, how many, findings, message, keys."""
@@ -154,7 +155,12 @@ class FindingsScreen(Screen[None]):
             )
         )
         self.query_one("#view", FrameLine).show(present.summary(look.found, look.doing))
-        self.query_one(Lines).show(present.lines(look.found, width - 4))
+        found = look.found if look.doing else present.problems_first(look.found)
+        lines = self.query_one(Lines)
+        lines.show(present.lines(found, width - 4))
+        if self._was_doing and not look.doing:
+            lines.scroll_home(animate=False)
+        self._was_doing = bool(look.doing)
         self.query_one("#message", FrameLine).show(self._message or page.message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
