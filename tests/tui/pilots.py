@@ -3,6 +3,21 @@
 `test_registry` sees to it that none is missing; that each says why it cannot be taken is tested there for all of them.
 """
 
-HAPPY: dict[str, str] = {}
+HAPPY: dict[str, str] = {
+    "lock.clear": "test_locks.py::test_the_claim_of_a_killed_process_is_shown_stale_and_cleared",
+    "setting.flag": "test_settings.py::test_the_flag_is_switched_and_the_dialog_says_what_changes_and_when",
+    "setting.edit": "test_settings.py::test_a_value_is_changed_after_old_and_new_were_seen",
+    "setting.add": "test_settings.py::test_a_setting_is_added",
+    "setting.remove": "test_settings.py::test_a_setting_is_removed_by_its_name_and_its_default_holds_again",
+    "log.source": "test_logs.py::test_the_source_is_switched_and_back",
+    "log.follow": "test_logs.py::test_the_log_is_followed",
+    "export": "test_export.py::test_what_is_filtered_and_sorted_is_what_is_written",
+}
 
-BAD_INPUT: dict[str, str] = {}
+BAD_INPUT: dict[str, str] = {
+    "lock.clear": "test_locks.py::test_another_name_clears_nothing",
+    "setting.edit": "test_settings.py::test_a_bad_value_is_refused_by_name_and_the_field_has_the_keys",
+    "setting.add": "test_settings.py::test_an_unusable_name_is_refused",
+    "setting.remove": "test_settings.py::test_a_setting_is_removed_by_its_name_and_its_default_holds_again",
+    "export": "test_export.py::test_a_name_that_cannot_be_used_is_told_and_an_escape_writes_nothing",
+}

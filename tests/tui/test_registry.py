@@ -276,6 +276,7 @@ def test_the_pilots_are_there(test: str) -> None:
 
 
 TAKE_INPUT = {
+    "export",
     "jump",
     "filter",
     "palette",
