@@ -98,6 +98,7 @@ def clone(making: Making, template: Details) -> VmRef:
     making.watcher.began(item.name, "cloning", f"from {template.vm.name}")
     deadline = time.monotonic() + RESERVED_DEADLINE
     while True:
+        making.cancel.check()
         try:
             task = start_clone(site.session, site.target, template, making.pool, site.host, request)
             making.note_task(task)

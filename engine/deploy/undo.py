@@ -4,10 +4,10 @@ import logging
 
 from engine.cancel import Cancel
 from engine.deploy.ours import vms_around
-from engine.errors import Cancelled, SlipwayError
+from engine.errors import Cancelled, NameTaken, SlipwayError
 from engine.progress import Watcher
 from engine.site import Site
-from engine.staging import identity
+from engine.staging import identity, templates
 from engine.vsphere import tasks, vms
 from engine.vsphere.refs import TaskRef, VAppRef
 from engine.vsphere.transient import passes
@@ -17,13 +17,23 @@ from storage.deployments import Item
 log = logging.getLogger(__name__)
 
 
-def remove_vm(site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel) -> bool:
+# Seconds between two looks for a clone of which nobody has the task.
+UNKNOWN_POLL = 1.0
+
+
+def remove_vm(
+    site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel, *, cloning: bool = False
+) -> bool:
     """Power off and destroy the VM that this item made; False when there is none. What others made stays.
 
-    A clone that still runs is cancelled or waited for. Raises what vCenter says when it cannot be removed.
+    A clone that still runs is cancelled or waited for, also one that was only asked for (`cloning`): the answer was
+    lost, or its worker died before it had noted the task. Raises what vCenter says when it cannot be removed.
     """
+    unknown = cloning and not item.vm
     if item.task and not item.vm and item.instance_uuid == site.session.instance_uuid:
-        _end_task(site, item, watcher, halt)
+        unknown = _end_task(site, item, watcher, halt)
+    if unknown:
+        _await_unknown(site, vapp, item, watcher, halt)
     found = vms_around(site, vapp).get(item.name.casefold())
     if found is None or not _made_by(site, found, item):
         return False
@@ -36,12 +46,23 @@ def remove_vm(site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, ha
     return True
 
 
+def _await_unknown(site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel) -> None:
+    """Until the VM is there, or no task runs on the template any more."""
+    template = templates.look(site, item.component_uid, None).ref
+    if template is None or not tasks.still_running(site.session, template):
+        return
+    watcher.began(item.name, "waiting", "for its clone to stop")
+    while item.name.casefold() not in vms_around(site, vapp) and tasks.still_running(site.session, template):
+        halt.pause(UNKNOWN_POLL)
+
+
 def _made_by(site: Site, vm: Vm, item: Item) -> bool:
     made = identity.parse(vm.notes)
     return made is not None and (made.store, made.item, vm.name) == (site.store.id, item.id, item.name)
 
 
-def _end_task(site: Site, item: Item, watcher: Watcher, halt: Cancel) -> None:
+def _end_task(site: Site, item: Item, watcher: Watcher, halt: Cancel) -> bool:
+    """True when it ended because an earlier clone, whose task nobody has, had the name already."""
     watcher.began(item.name, "waiting", "for its clone to stop")
     task = site.session.managed(TaskRef, item.task)
     try:
@@ -53,3 +74,5 @@ def _end_task(site: Site, item: Item, watcher: Watcher, halt: Cancel) -> None:
         if passes(error):
             raise
         log.info("%s: %s", item.name, error)
+        return isinstance(error, NameTaken)
+    return False

@@ -38,8 +38,10 @@ def take_back(work: Work, _now: Now) -> Now:
     state = REMOVED if work.job.kind is Kind.REMOVE else State.CANCELLED
     name = recorded_profile(deployment).vapp
     vapp = find_vapp(work.site.session, work.site.target, name) if name else None
+    taken = steps.listing(work.store, [job.id for job in jobs.of_deployment(work.store, deployment.id)])
+    cloning = {step.item for step in taken if step.step == "cloning"}
     for item in deployments.items(work.store, deployment.id):
-        if undo.remove_vm(work.site, vapp, item, work.recorder, work.halt):
+        if undo.remove_vm(work.site, vapp, item, work.recorder, work.halt, cloning=item.name in cloning):
             audit.record(work.store, "VM removed", f"{endpoint}/{item.name}", f"deployment {deployment.id}")
             work.recorder.began(item.name, "removed")
         if item.path != "skipped":

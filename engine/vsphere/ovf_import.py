@@ -89,6 +89,7 @@ def import_vm(
     spec = _import_spec(session, target, request, pool, host)
     plan: Any = spec.importSpec
     plan.configSpec.annotation = request.annotation
+    cancel.check()
     begun = session.call("import", request.name, pool.ImportVApp, plan, folder, host)
     lease = open_lease(session, begun, request.name, cancel)
     try:

@@ -6,11 +6,17 @@ import pytest
 
 from engine.jobs import submit
 from engine.simulator.launcher import Simulator
-from storage import claims, deployments, jobs
+from storage import claims, deployments, jobs, steps
 from storage.errors import Conflict
 from storage.jobs import State
+from storage.store import Store
 from tests.e2e.lab import MIB, entries
 from tests.jobs.conftest import StoreLab, until
+
+
+def steps_of(store: Store, deployment: deployments.Deployment) -> list[str]:
+    ids = [job.id for job in jobs.of_deployment(store, deployment.id)]
+    return [one.step for one in steps.listing(store, ids)]
 
 
 def cancel(lab: StoreLab, deployment: deployments.Deployment) -> None:
@@ -47,8 +53,8 @@ def test_while_cloning_what_it_made_goes_and_the_rest_stays(any_lab: StoreLab, s
     lab.worker()
     other = lab.submit(lab.profile("lab00", entries(uid, "x")))
     assert lab.ended(other) == "succeeded"
-    steps = [*entries(uid, "a"), [{"component_uid": uid, "hostname": "b", "host_id": 12}]]
-    profile = lab.profile("lab01", steps, vapp="lab01")
+    wanted = [*entries(uid, "a"), [{"component_uid": uid, "hostname": "b", "host_id": 12}]]
+    profile = lab.profile("lab01", wanted, vapp="lab01")
     deployment = lab.submit(profile)
     with lab.store() as store:
         until(lambda: deployments.items(store, deployment.id)[0].state == "succeeded")
@@ -118,3 +124,21 @@ def test_removed_when_it_has_ended(lab: StoreLab, vapp: str | None) -> None:
     assert lab.ended(deployment) == "removed"
     assert lab.names() == [uid]
     assert "lab01" not in lab.govc("find", "/", "-type", "a")
+
+
+def test_a_clone_whose_answer_was_lost_is_taken_back_too(lab: StoreLab, simulator: Simulator) -> None:
+    """vCenter makes it, and nobody has its task."""
+    uid, _ = lab.add_sample("esxi")
+    lab.setting("retry_seconds", "60")
+    simulator.admin.settings(clone_delay=4)
+    simulator.admin.fault("CloneVM_Task", mode="drop", after=True, times=1)
+    deployment = lab.submit(lab.profile("lab01", entries(uid, "a")))
+    worker = lab.worker()
+    with lab.store() as store:
+        until(lambda: "trying again" in steps_of(store, deployment), worker)
+        assert deployments.items(store, deployment.id)[0].task == ""
+        asked = simulator.admin.counters().calls["CloneVM_Task"]
+    cancel(lab, deployment)
+    assert lab.ended(deployment) == "cancelled"
+    assert lab.names() == [uid]
+    assert simulator.admin.counters().calls["CloneVM_Task"] == asked
