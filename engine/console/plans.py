@@ -25,7 +25,7 @@ asks for it again, or takes it from there.
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a form offers: endpoints by name, enabled components by uid."""
+    """What a form offers: endpoints by name, uids of enabled components, those that have their OVA first."""
 
     endpoints: tuple[str, ...]
     components: tuple[str, ...]
@@ -86,10 +86,11 @@ def choices(desk: Desk) -> Choices:
     if not names:
         raise BadInput("cannot deploy", why="there is no endpoint yet", fix="add one on page 1, with a")
     usable = (Kind.L1, Kind.L2)
-    uids = tuple(one.uid for one in components.listing(desk.store) if one.enabled and one.kind in usable)
-    if not uids:
+    found = [one for one in components.listing(desk.store) if one.enabled and one.kind in usable]
+    if not found:
         raise BadInput("cannot deploy", why="no component is enabled", fix="import some on page 9, with a")
-    return Choices(names, uids)
+    found.sort(key=lambda one: one.ova_path is None)
+    return Choices(names, tuple(one.uid for one in found))
 
 
 def plan(desk: Desk, wanted: Wanted) -> Preview:

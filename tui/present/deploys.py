@@ -130,24 +130,27 @@ def _vms(row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int) ->
     head = fit("VM", name + 1) + fit("State", 11) + " "
     head += fit("Component", uid) + " " if uid else ""
     lines: list[Line] = [((head + fit("Path", 7) + " " + fit("Now", room) + fit("Took", 8, "right"), "head"),)]
+    reasons: list[Cell] = []
     for vm in vms:
         state = sign("item", vm.state)
         told, tone = _vm_now(vm, now)
         if vm.state == "pending" and not row.active:
             told = "was not begun"
-        reason = printable(vm.reason) if vm.state == "failed" or _fell_back(vm) else ""
-        below = reason if reason != told or len(told) > room else ""
+        if (vm.state == "failed" or _fell_back(vm)) and (told != printable(vm.reason) or len(told) > room):
+            reasons.append((f"{vm.name.removesuffix(domain)}: {vm.reason}", "bad" if vm.state == "failed" else "warn"))
         lines.append(
             (
                 (fit(printable(vm.name.removesuffix(domain)), name) + " ", "plain"),
                 (fit(str(state), 11) + " ", state.tone),
                 *(((fit(printable(vm.component), uid) + " ", "dim"),) if uid else ()),
                 (fit("direct" if _fell_back(vm) else vm.path or "-", 7) + " ", "warn" if _fell_back(vm) else "dim"),
-                (fit("why: below" if below == told else told, room), tone),
+                (fit(told, room), tone),
                 (fit(_vm_took(vm, now), 8, "right"), "dim"),
             )
         )
-        lines += [((f"    {line}", tone),) for line in wrapped(below, width - 4) if below]
+    for reason, tone in reasons:
+        first, *rest = wrapped(reason, width - 2)
+        lines += [((first, tone),), *[((f"  {line}", tone),) for line in rest]]
     return lines
 
 

@@ -101,17 +101,13 @@ def plan(preview: "Preview", width: int) -> list[Line]:
         told = [vm.name.partition(".")[0] for vm in vms if vm.why == why]
         who = ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
         lines += [((line, "warn"),) for line in wrapped(f"{who}: {why}", width)]
-    lines += [
-        (),
-        (("stage   ", "dim"), (printable(", ".join(preview.to_stage)) or "nothing: it is there already", "plain")),
-        (("upload  ", "dim"), (size(preview.upload_bytes), "plain")),
-        (
-            ("space   ", "dim"),
-            (
-                f"{size(preview.space_needed)} needed, {size(preview.space_free)} free",
-                "bad" if preview.space_needed > preview.space_free else "plain",
-            ),
-        ),
-        (("power   ", "dim"), ("on at the end" if preview.power_on else "left off", "plain")),
-    ]
+    if any(vm.way for vm in vms):
+        space = f"{size(preview.space_needed)} needed, {size(preview.space_free)} free"
+        lines += [
+            (),
+            (("stage   ", "dim"), (printable(", ".join(preview.to_stage)) or "nothing", "plain")),
+            (("upload  ", "dim"), (size(preview.upload_bytes), "plain")),
+            (("space   ", "dim"), (space, "bad" if preview.space_needed > preview.space_free else "plain")),
+            (("power   ", "dim"), ("on at the end" if preview.power_on else "left off", "plain")),
+        ]
     return lines

@@ -160,7 +160,8 @@ class DeploysPage(Page):
 
         def needed(needs: "Needs") -> None:
             if needs.nothing:
-                self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", f"{row.name}: {verb} is queued")
+                queued = f"{row.name}: {verb} is queued"
+                self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", queued)
             else:
                 ask_again(self, row, verb, needs)
 

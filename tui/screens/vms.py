@@ -123,7 +123,7 @@ class VmsScreen(Screen[None]):
     def on_resize(self) -> None:
         """The head stands above its columns."""
         component = max(10, self.size.width - 2 - 17 - 21 - 12)
-        head = f"{'Component':<{component}}{'Hostname':<21}{'Host id or IP':<17}{'The one above'}"
+        head = f"{'Component':<{component}}{'Hostname':<21}{'Host id or IP':<17}{'Order'}"
         self.query_one("#head", FrameLine).show(((head, "head"),))
         self.query_one("#keys", FrameLine).show(frame.keys(KEYS, self.size.width))
 

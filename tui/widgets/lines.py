@@ -62,7 +62,8 @@ class Lines(Painter, ScrollView, can_focus=True):
 
     def _stay(self) -> None:
         if self._follow and self._at_end and self.size.height:
-            self.scroll_end(animate=False, immediate=True)
+            # By force: it does not know yet that it has become long enough to scroll.
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
     def render_line(self, y: int) -> Strip:
         """The y-th visible line."""
