@@ -86,12 +86,12 @@ def detail(row: "ComponentRow") -> list[Line]:
         ("size", bytes_of(row)),
         ("checksum", row.checksum or ("none: nothing proves what the file is", "warn")),
         ("staged on", ", ".join(row.staged)),
-        ("downloaded by", row.download_engine),
+        ("fetched by", row.download_engine),
         ("file", row.download_file),
         ("from", row.url),
-        *row.options,
     ]
-    lines += fields(pairs)
+    lines += fields([(label, value) for label, value in pairs if value])
+    lines += _pairs("import options", row.options)
     lines += _pairs("properties it sets", row.properties)
     lines += _pairs("networks", row.networks)
     return lines

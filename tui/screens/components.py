@@ -101,7 +101,7 @@ class ComponentsPage(Page):
         from tui.screens.form import Field, Form
 
         row: ComponentRow = self.row
-        fields = (Field("path", "OVA", row.ova_path, hint=f"/srv/ova/{row.download_file or 'appliance.ova'}"),)
+        fields = (Field("path", "OVA", row.ova_path, hint=f"/srv/ova/{row.uid}.ova"),)
 
         def submit(form: Form, values: Mapping[str, str]) -> None:
             self._supply(form, row.uid, values["path"])
