@@ -2,10 +2,13 @@
 
 import os
 from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from sys import intern
+from typing import BinaryIO
 
 from engine.console.desk import Desk
 from engine.errors import Failed
@@ -16,6 +19,9 @@ SOURCES = ("worker", "commands")
 
 KEPT, BYTES, LONGEST = 50_000, 8 << 20, 16 << 10
 """Lines kept at most, bytes of them at most, bytes of one line at most."""
+
+PIECE = 256 << 10
+"""Bytes that are read at once."""
 
 _LEVELS = {name: name.lower() for name in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")}
 _RECORDER = "engine.jobs.recorder:"
@@ -54,64 +60,41 @@ class Tail:
 
     def read(self) -> tuple[LogLine, ...]:
         """The last lines; the very same tuple when nothing has come. Raises Failed for a file that cannot be read."""
+        before = self._number
         try:
-            appended = self._appended()
+            for piece in self._appended():
+                *lines, self._begun = (self._begun + piece).split(b"\n")
+                self._begun = self._begun[:LONGEST]
+                for line in lines:
+                    self._keep(line[:LONGEST].decode(errors="backslashreplace"))
         except FileNotFoundError:  # nothing has been written yet, or it is being rotated
-            return self._shown
+            pass
         except OSError as error:
             why, fix = error.strerror or str(error), "make it readable for this user"
             raise Failed("cannot read the log", on=str(self.path), why=why, fix=fix) from error
-        *lines, self._begun = (self._begun + appended).split(b"\n")
-        self._begun = self._begun[:LONGEST]
-        if lines:
-            for line in lines[-KEPT:]:
-                self._keep(line[:LONGEST].decode(errors="backslashreplace"))
+        if self._number != before:
             self._shown = tuple(self._lines)
         return self._shown
 
-    def _appended(self) -> bytes:
-        """What was written since the last time, at most the last BYTES of it."""
+    def _appended(self) -> Iterator[bytes]:
+        """What was written since the last time, at most the last BYTES of it, piece by piece."""
         with self.path.open("rb") as file:
             now = os.fstat(file.fileno())
-            rotated = self._inode not in (None, now.st_ino)
             if self._inode is None:
-                before = self._end_of(self._older(), 0, BYTES - min(now.st_size, BYTES))
-            else:
-                before = self._end_of(self._where(self._inode), self._offset, BYTES) if rotated else b""
-            begin = 0 if rotated or now.st_size < self._offset else self._offset
+                yield from _rotated(self.path.with_name(f"{self.path.name}.1"), 0, BYTES - now.st_size)
+            elif self._inode != now.st_ino:
+                yield from _rotated(self._where(self._inode), self._offset, BYTES)
+                self._offset = 0
+            elif now.st_size < self._offset:
+                self._offset = 0
             self._inode = now.st_ino
-            return before + self._rest(file.fileno(), begin, now.st_size)
+            yield from _pieces(file, self._offset, BYTES)
+            self._offset = file.tell()
 
-    def _rest(self, file: int, begin: int, end: int) -> bytes:
-        """The bytes from `begin`; of too many the last ones, from the beginning of a line."""
-        start = max(begin, end - BYTES)
-        found = os.pread(file, end - start, start)
-        self._offset = start + len(found)
-        return found if start == begin else found.partition(b"\n")[2]
-
-    def _older(self) -> Path | None:
-        """The file that was rotated away last."""
-        return self.path.with_name(f"{self.path.name}.1")
-
-    def _where(self, inode: int) -> Path | None:
+    def _where(self, inode: int) -> Path:
         """Where the file is now that was rotated away while it was being read."""
-        for path in self.path.parent.glob(f"{self.path.name}.*"):
-            if path.stat().st_ino == inode:
-                return path
-        return None
-
-    def _end_of(self, path: Path | None, begin: int, most: int) -> bytes:
-        """At most so many of the last bytes of a rotated file, from the beginning of a line."""
-        if path is None or not most:
-            return b""
-        try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                start = max(begin, size - most)
-                found = os.pread(file.fileno(), size - start, start)
-        except FileNotFoundError:
-            return b""
-        return found if start == begin else found.partition(b"\n")[2]
+        older = self.path.parent.glob(f"{self.path.name}.*")
+        return next((path for path in older if path.stat().st_ino == inode), self.path.with_name("gone"))
 
     def _keep(self, line: str) -> None:
         self._number += 1
@@ -119,6 +102,23 @@ class Tail:
         self._size += len(self._lines[-1].text)
         while len(self._lines) > KEPT or self._size > BYTES:
             self._size -= len(self._lines.popleft().text)
+
+
+def _rotated(path: Path, begin: int, most: int) -> Iterator[bytes]:
+    """The end of a file that was rotated away, nothing when it is gone."""
+    if most > 0:
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            yield from _pieces(file, begin, most)
+
+
+def _pieces(file: BinaryIO, begin: int, most: int) -> Iterator[bytes]:
+    """What the file has after `begin`; of more than `most` bytes the last ones, from the beginning of a line."""
+    start = max(begin, os.fstat(file.fileno()).st_size - most)
+    file.seek(start)
+    if start > begin:
+        file.readline()
+    while piece := file.read(PIECE):
+        yield piece
 
 
 def tail_of(desk: Desk, source: str) -> Tail:

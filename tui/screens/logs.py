@@ -33,7 +33,7 @@ class LogsPage(Page):
         super().__init__()
         self.source = "worker"
         self.following = True
-        self._tails: dict[str, Tail] = {}
+        self._tail: tuple[str, Tail] | None = None
         self._moved_in: Sequence[Any] = ()
 
     @property
@@ -46,9 +46,9 @@ class LogsPage(Page):
         from engine.console import logs
 
         source = self.source
-        if source not in self._tails:
-            self._tails[source] = logs.tail_of(desk, source)
-        return self._tails[source].read()
+        if self._tail is None or self._tail[0] != source:
+            self._tail = source, logs.tail_of(desk, source)
+        return self._tail[1].read()
 
     def detail(self, row: Any, _now: datetime) -> list[Line]:
         """All of the line."""
