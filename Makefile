@@ -70,6 +70,10 @@ docs: setup ## the documents that are made from the code; tests say when they ar
 	$(PYTHON) -m tests.faults.matrix
 	$(PYTHON) -m tui.keys
 
+.PHONY: screenshots
+screenshots: setup ## every screen of the console as SVG and PNG, from the demo at work
+	@$(PYTHON) -m screenshots.make $(ARGS)
+
 .PHONY: lock
 lock: setup ## pin the dependencies anew within pyproject.toml's ranges; newest: make lock ARGS=--upgrade
 	make/lock.sh $(ARGS)

@@ -280,6 +280,7 @@ TAKE_INPUT = {
     "jump",
     "filter",
     "palette",
+    "export",
     "endpoint.add",
     "endpoint.edit",
     "template.stage",
