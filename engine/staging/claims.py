@@ -248,7 +248,7 @@ def clear(store: Store, shown: Standing, force: bool = False) -> None:
             raise Conflict("cannot clear", on=found.name, why=why, fix=fix)
         if found.verdict is Verdict.LIVE and not force:
             why = f"its holder is at work ({found.evidence})"
-            raise Conflict("cannot clear", on=found.name, why=why, fix="wait for it, or clear it by force")
+            raise Conflict("cannot clear", on=found.name, why=why, fix="wait for it, or add --force")
         if claims.delete(store, found.name, found.value):
             audit.record(store, "claim cleared", found.name, found.evidence)
             return
@@ -320,7 +320,7 @@ def _understood(row: ClaimRow, now: datetime, ttl: float) -> Standing:
         uid=row.uid,
         value=row.value,
         verdict=verdict,
-        evidence=f"{evidence}, last heartbeat {silent:.0f} s ago",
+        evidence=f"{evidence}, last heartbeat {_long(silent)} ago",
         holder=said.holder,
         token=said.token,
         since=said.since,
@@ -330,6 +330,14 @@ def _understood(row: ClaimRow, now: datetime, ttl: float) -> Standing:
         purpose=said.purpose,
         deployment=said.deployment,
     )
+
+
+def _long(seconds: float) -> str:
+    """`4 s`, `12 min`, `3 h`, `9 days`."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _now(store: Store) -> datetime:

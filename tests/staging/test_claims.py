@@ -182,6 +182,14 @@ def test_a_heartbeat_since_it_was_shown_does_not_change_hands(store: Store) -> N
     assert claims.standing(store) == []
 
 
+@pytest.mark.parametrize(
+    ("silent", "told"), [(119, "119 s"), (120, "2 min"), (7000, "116 min"), (7200, "2 h"), (3 * 86400, "3 days")]
+)
+def test_a_long_silence_is_told_in_units_that_people_read(store: Store, silent: int, told: str) -> None:
+    row_of(store, replace(myself(), pid=2**22, started=1), silent)
+    assert f"last heartbeat {told} ago" in claims.find(store, NAME).evidence
+
+
 @pytest.mark.parametrize(("silent", "verdict"), [(28, Verdict.LIVE), (31, Verdict.NO_HEARTBEAT)])
 def test_a_running_process_without_heartbeat_loses_its_claim(store: Store, silent: int, verdict: Verdict) -> None:
     """Also one that an older Slipway wrote, which never beat."""
