@@ -92,7 +92,7 @@ class StoreFeed:
     def refresh(self) -> None:
         """Ask every vCenter again, and read the page."""
         if self._desk is not None:
-            self._desk.observer.look_again()
+            self._desk.look_again()
         self._wanted.set()
 
     def stop(self) -> None:

@@ -69,6 +69,11 @@ class Desk:
         news, self._news = self._news, self.observer.news + self.files.news
         return changed or news != self._news
 
+    def look_again(self) -> None:
+        """Ask every endpoint now, and look at every file."""
+        self.observer.look_again()
+        self.files.look_again()
+
     def keep_worker(self) -> None:
         """See to it that a worker runs while there is something to do. Raises Refused when none can be started."""
         if jobs.active(self.store):

@@ -24,7 +24,7 @@ class Files:
     def __init__(self) -> None:
         """Looks at nothing until the first `of`."""
         self._seen: dict[str, FileSeen] = {}
-        self._looked = 0.0
+        self._looked = float("-inf")
         self._looking = False
         self._lock = threading.Lock()
         self.news = 0
@@ -39,6 +39,10 @@ class Files:
                 self._looking = True
                 threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True).start()
             return {path: self._seen.get(path, FileSeen()) for path in wanted}
+
+    def look_again(self) -> None:
+        """The last look is old from now on."""
+        self._looked = float("-inf")
 
     def _look(self, paths: set[str]) -> None:
         seen = {path: _seen(path) for path in paths}
