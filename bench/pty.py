@@ -84,13 +84,19 @@ class Pty:
                     raise Missing(f"{pattern!r} within {seconds} s; the last of what came: {tail!r}")
             return next(at for end, at in self._ends if end >= found.end()) - since.at
 
-    def quiet(self, seconds: float = 0.3, limit: float = 60.0) -> None:
-        """Wait until nothing has arrived for so long. Raises Missing."""
+    def quiet(self, seconds: float = 0.3, limit: float = 60.0) -> float:
+        """Wait until nothing has arrived for so long; when the last byte came. Raises Missing."""
         deadline = time.perf_counter() + limit
         with self._news:
             while self._news.wait(seconds):
                 if time.perf_counter() > deadline:
                     raise Missing(f"no quiet of {seconds} s within {limit} s")
+            return self._ends[-1][1] if self._ends else self.began.at
+
+    def complete(self, pattern: str, since: Mark, pause: float = 0.3) -> float:
+        """The seconds from the mark until the last byte of what began with the pattern. Raises Missing."""
+        self.seen(pattern, since)
+        return self.quiet(pause) - since.at
 
     def painted(self, cells: int, since: Mark, seconds: float = 60.0) -> float:
         """The seconds from the mark until so many characters were painted, escape sequences left out."""
@@ -159,6 +165,6 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], size: tuple[i
     if pid == 0:
         os.close(ours)
         os.login_tty(theirs)
-        os.execvpe(command[0], list(command), dict(environment))
+        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 - that is the point of it
     os.close(theirs)
     return pid, ours
