@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from engine.cancel import Cancel
-from engine.errors import Cancelled, NotFound, SlipwayError, Unreachable
+from engine.errors import Cancelled, NotFound, Refused, SlipwayError, Unreachable
 from engine.jobs import deployment, presence, runner, staging, vm
 from engine.jobs.now import Now
 from engine.jobs.sites import Sites
@@ -60,12 +62,12 @@ class Crew:
                 attempt += 1
                 try:
                     after = self._attempt(attempt, kind, name, now, job_id, item_id)
-                except Unreachable as error:
-                    log.warning("job %d: %s: %s", job_id, name, error)
-                    attempt -= 1  # nobody has refused anything
-                    self.halted.wait(self.pace.retry_seconds)
-                    continue
-                except Exception:
+                except Exception as error:
+                    if _of_the_store(error):
+                        log.warning("job %d: %s: %s", job_id, name, error)
+                        attempt -= 1  # vCenter has not failed
+                        self.halted.wait(self.pace.retry_seconds)
+                        continue
                     log.exception("job %d: %s ended unexpectedly", job_id, name)
                     raise
                 self._park_if_halted()
@@ -75,9 +77,7 @@ class Crew:
                     return after
 
     def _attempt(self, attempt: int, kind: str, name: str, now: Now, job_id: int, item_id: int | None) -> Now | None:
-        """Where the workflow stands then, None when the step is worth another attempt. Raises Unreachable for the store
-        only.
-        """
+        """Where the workflow stands then, None when the step is worth another attempt. Raises what the store raises."""
         module: Any = {"deployment": deployment, "vm": vm, "staging": staging}[kind]
         work = self._work(job_id)
         ids = [_item(self.store, item_id)] if item_id is not None else []
@@ -91,7 +91,7 @@ class Crew:
             stopped = isinstance(error, Cancelled) or work.cancel.asked
             self._park_if_halted()
             log.info("job %d: %s: %s", job_id, name, error, exc_info=error.__cause__)
-            if name == "end" or type(error) is Unreachable:
+            if name == "end" or _of_the_store(error):
                 raise
             if stopped and name not in ("take back", "discard"):
                 after = module.cancelled(work, *ids, now, error)
@@ -229,6 +229,11 @@ class Crew:
             with self._lock:
                 self._running -= 1
             threading.Event().wait()
+
+
+def _of_the_store(error: Exception) -> bool:
+    """Whether the store is away, full or read-only: nothing can be recorded then."""
+    return type(error) is Unreachable or (type(error) is Refused and isinstance(error.__cause__, DBAPIError))
 
 
 def _sent_enough(work: Work, name: str, subject: str) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from engine.errors import Unreachable
+from engine.errors import SlipwayError
 from engine.jobs import presence
 from storage import jobs
 from storage.changes import Watch
@@ -49,18 +49,23 @@ def work(store: Store, until_idle: bool) -> None:
         crew = Crew(store, pace_of(store))
         runner.launch(store, crew.pace, crew)
         log.info("worker started for %s", store.location)
-        while _until_told_or_idle(crew, told, still_held, until_idle):
-            _sweep(crew, told)
-            if not told() and not jobs.active(store):
-                runner.stop()
-                log.info("worker ended: nothing to do")
-                return
+        code = 0
+        try:
+            while _until_told_or_idle(crew, told, still_held, until_idle):
+                _sweep(crew, told)
+                if not told() and not jobs.active(store):
+                    runner.stop()
+                    log.info("worker ended: nothing to do")
+                    return
+        except Exception:
+            log.exception("the worker cannot go on")
+            code = 1
         crew.halt()
         crew.drain()
-        # A step that could not stop keeps its thread, and the interpreter would wait for it.
+        # A step that could not stop keeps its thread, and the interpreter would wait for it, without the lock.
         log.info("worker stopped")
         logging.shutdown()
-        os._exit(0)
+        os._exit(code)
 
 
 def _until_told_or_idle(crew: "Crew", told: Told, still_held: presence.StillHeld, until_idle: bool) -> bool:
@@ -84,7 +89,7 @@ def _until_told_or_idle(crew: "Crew", told: Told, still_held: presence.StillHeld
                         log.error("the lock on the store is lost: another worker may run")
                         return False
                     crew.inspect()
-            except Unreachable as error:
+            except SlipwayError as error:  # the store: away, full, read-only
                 busy = now
                 log.warning("%s", error)
                 time.sleep(LOOK)

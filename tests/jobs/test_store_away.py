@@ -1,14 +1,18 @@
 """The store is away for a moment while jobs are under way."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, event, make_url
 
 from engine.jobs import presence
+from engine.jobs.crew import Crew
 from engine.simulator.launcher import Simulator
+from storage import jobs
+from storage.pace import pace_of
 from tests.e2e.conftest import ready
 from tests.e2e.lab import MIB, entries
 from tests.jobs.conftest import StoreLab, until
@@ -49,3 +53,25 @@ def test_a_worker_cut_off_takes_its_lock_again_and_sends_no_byte_twice(
         found = presence.find(store)
         assert found is not None
         assert found.holder.pid == worker.pid
+
+
+def test_a_store_that_is_read_only_for_a_while_costs_no_job(lab: StoreLab) -> None:
+    """As after a disk's error, or on a PostgreSQL that is about to change places with another."""
+    uid, _ = lab.add_sample("esxi")
+    lab.submit(lab.profile("lab01", entries(uid, "a")))
+    read_only = True
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA query_only = {read_only:d}")
+
+    def mended() -> None:
+        nonlocal read_only
+        read_only = False
+
+    with lab.store() as store:
+        crew = Crew(store, pace_of(store))
+        [job] = jobs.active(store)
+        event.listen(store.engine, "begin", begin)
+        threading.Timer(0.5, mended).start()
+        after = crew.step("deployment", "plan", {}, job.id, None)
+        assert (after["next"], read_only) == ("vms", False)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from engine.jobs import presence
 from engine.simulator.launcher import Simulator
 from storage import claims, deployments, jobs
 from storage.jobs import Kind, State
-from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, entries
+from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, ROOT, entries
 from tests.jobs.conftest import StoreLab, until
 
 
@@ -186,3 +187,21 @@ def test_idle_it_takes_little_of_a_core(lab: StoreLab) -> None:
     after = measured.cpu_times()
     used = after.user + after.system - before.user - before.system
     assert used <= 0.03 * 60, f"{used / 60:.1%} of a core"
+
+
+def test_a_worker_with_a_defect_ends_whole(lab: StoreLab, simulator: Simulator) -> None:
+    """Not its lock alone: its steps would go on beside those of the next worker."""
+    uid, _ = lab.add_sample("esxi", [32 * MIB])
+    simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
+    deployment = lab.submit(lab.profile("lab01", entries(uid, "a")))
+    defect = "from engine.jobs.crew import Crew; Crew.inspect = lambda self: 1 / 0"
+    command = [sys.executable, "-c", f"import sys; {defect}; from cli.main import main; main()", "worker"]
+    worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SLIPWAY_STORE": lab.where})
+    lab.processes.append(worker)
+    until(lambda: simulator.admin.counters().bytes_received > 0, worker)
+    with lab.store() as store:
+        until(lambda: not presence.is_there(store))
+    assert worker.wait(5) == 1
+    simulator.admin.clear_nfc()
+    lab.worker()
+    assert lab.ended(deployment) == "succeeded"
