@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -191,6 +192,7 @@ class _Eye:
         self._failures = 0
         self._tried: Address | None = None
         self._refused: Address | None = None
+        self._refusal: LoginRefused | None = None
         self._known_refused = False
         # A daemon: a vCenter that never answers must not keep the console from ending.
         self._thread = threading.Thread(target=self._run, name=f"observe {endpoint.name}", daemon=True)
@@ -248,10 +250,8 @@ class _Eye:
     def _check_other_than_refused(self) -> None:
         """The store remembers a refused login, unless it cannot be written to: a full disk must not lock an account."""
         self._tried = address_of(self._store, endpoints.get(self._store, self.endpoint.name))
-        if self._tried == self._refused:
-            raise LoginRefused(
-                "cannot log in to", on=self.endpoint.name, why="it was refused before", fix="change its password: e"
-            )
+        if self._refusal is not None and self._tried == self._refused:
+            raise copy(self._refusal)
 
     def _rest(self, seconds: float) -> None:
         self._wake.wait(seconds)
@@ -284,7 +284,7 @@ class _Eye:
         known = self.observed
         match error:
             case LoginRefused():
-                state, self._refused = State.LOGIN_REFUSED, self._tried
+                state, self._refused, self._refusal = State.LOGIN_REFUSED, self._tried, error
             case CertificateRefused():
                 state = State.CERTIFICATE_REFUSED
             case Unreachable():

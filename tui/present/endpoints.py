@@ -13,18 +13,24 @@ if TYPE_CHECKING:
     from engine.errors import CertificateRefused
 
 COLUMNS = (
-    Column("Name", 12, grow=3),
-    Column("State", 13, grow=1),
+    Column("Name", 12, grow=1),
+    Column("State", 13),
     Column("Version", 7, drop=3, sort=lambda row: row.version or None),
     Column("Lat", 5, align="right", drop=2, sort=lambda row: row.latency),
     Column("Templates", 9, align="right", drop=1, sort=lambda row: row.templates),
     Column("Jobs", 4, align="right", sort=lambda row: row.jobs),
     Column("Free", 8, align="right", sort=lambda row: row.free_bytes),
-    Column("Seen", 8, grow=1, sort=lambda row: row.seen),
+    Column("Seen", 7, sort=lambda row: row.seen),
 )
 
 REFUSED = ("login refused", "certificate refused")
 """States that somebody has to end: nothing is tried again by itself, or would be refused again."""
+
+ADVICE = {
+    "login refused": "e gives it the right password; nothing tries this one again, accounts lock",
+    "certificate refused": 'e, and trust "an authority of this machine, else ask": it shows the certificate to compare',
+}
+"""What to do here; the engine tells the command line's way."""
 
 NAMES = 14
 """Cells of a label in the detail."""
@@ -75,7 +81,7 @@ def detail(row: "EndpointRow") -> list[Line]:
     state = sign("endpoint", row.state)
     lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))], NAMES)]
     if row.error:
-        lines += fields([("why", (row.error, "bad")), ("what to do", row.fix)], NAMES)
+        lines += fields([("why", (row.error, "bad")), ("what to do", ADVICE.get(row.state, row.fix))], NAMES)
         again = "when its password has changed" if row.state == "login refused" else local(row.next_try)
         lines += fields([("asked again", again)], NAMES)
     free = "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"
@@ -121,8 +127,8 @@ def certificate(refused: "CertificateRefused") -> list[Line]:
         (("  SHA-256      ", "dim"), (fingerprint(refused.fingerprint)[0], "title")),
         *[(("               ", "dim"), (line, "title")) for line in fingerprint(refused.fingerprint)[1:]],
         (),
-        (("  Compare it with the fingerprint that is shown on the server itself. With", "plain"),),
-        (("  your consent this certificate, and no other, is accepted from now on.", "plain"),),
+        (("  Compare it with the fingerprint that the server itself shows. With your", "plain"),),
+        (("  consent this certificate, and no other, is accepted from now on.", "plain"),),
         (),
     ]
 

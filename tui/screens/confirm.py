@@ -20,7 +20,8 @@ class Confirm(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Leave", show=False)]
     DEFAULT_CSS = """
     Confirm { align: center middle; background: $background 60%; }
-    Confirm Vertical { width: 76; height: auto; max-height: 90%; border: solid $error; background: $background; }
+    Confirm Vertical { width: 78; max-width: 100%; height: auto; max-height: 90%; }
+    Confirm Vertical { border: solid $error; background: $background; }
     Confirm Lines { height: auto; max-height: 14; }
     Confirm Input { padding: 0 1; background: $panel; }
     """

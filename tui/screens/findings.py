@@ -159,7 +159,7 @@ class FindingsScreen(Screen[None]):
         lines = self.query_one(Lines)
         lines.show(present.lines(found, width - 4))
         if self._was_doing and not look.doing:
-            lines.scroll_home(animate=False)
+            lines.scroll_home(animate=False, immediate=True)
         self._was_doing = bool(look.doing)
         self.query_one("#message", FrameLine).show(self._message or page.message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
