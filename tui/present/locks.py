@@ -133,7 +133,7 @@ def _state(row: "LockRow") -> Cell:
 def _meaning(row: "LockRow") -> str:
     waits = "who waits stages at once" if row.waiting else "the next who needs it stages"
     if row.live:
-        return "X refuses: its holder is at work. It is given back when the staging ends."
+        return "It is refused while its holder is at work: it is given back when the staging ends."
     if row.foreign:
         return (
             f"It was not written by Slipway, so nobody knows whether its writer is still at work: look there first. "

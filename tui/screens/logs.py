@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 
-from tui.actions import Scope
+from tui.actions import BY_ID, Scope
 from tui.present import logs as present
 from tui.present.text import Line
 from tui.screens.page import Page, bindings
@@ -86,5 +86,6 @@ class LogsPage(Page):
         self.following = not self.following
         if self.following:
             self.act_bottom()
-        self.say("following" if self.following else "not following; f follows again")
+        again = self.app.key_of(BY_ID["log.follow"])
+        self.say("following" if self.following else f"not following; {again} follows again")
         self._show_frame()
