@@ -33,7 +33,7 @@ def cells(row: "ComponentRow", _now: datetime) -> Line:
     tone = "plain" if row.state == "enabled" else "dim"
     return (
         (printable(row.uid), tone),
-        (KINDS.get(row.kind, row.kind), tone),
+        (printable(KINDS.get(row.kind, row.kind)), tone),
         (str(shown), shown.tone),
         (bytes_of(row), tone),
         ("yes" if row.checksum else "no", tone if row.checksum else "warn"),
