@@ -42,10 +42,13 @@ def cells(row: "DeployRow", now: datetime) -> Line:
 
 VIEW = View(COLUMNS, lambda row: str(row.id), cells)
 
+ENDED = ("succeeded", "failed", "cancelled")
+"""States of a deployment on which nothing is done any more."""
+
 
 def doing(row: "DeployRow", now: datetime) -> Cell:
     """What it is doing now; of one that has ended what came of it, a failure's reason first."""
-    if row.active:
+    if row.active and row.state not in ENDED:  # its job may take a moment longer than itself
         return _under_way(row, row.detail, now)
     if row.error:
         return _why(row), "bad"

@@ -37,7 +37,8 @@ class DeploymentScreen(DetailScreen):
     def __init__(self, page: "DeploysPage", row: "DeployRow") -> None:
         """`row`: the one that the page's cursor is on."""
         super().__init__(page, page.view.key(row))
-        self._deploys, self._row = page, row
+        self.number = row.id
+        self._deploys = page
 
     def compose(self) -> ComposeResult:
         """Title, lines, log, keys."""
@@ -49,21 +50,24 @@ class DeploymentScreen(DetailScreen):
 
     def on_mount(self) -> None:
         """From now on this one is read in full."""
-        self._watch(self._row.id)
+        self._deploys.opened = self
+        self._deploys.watch_row()
         super().on_mount()
 
     def on_unmount(self) -> None:
         """No longer."""
-        self._watch(None)
+        self._deploys.opened = None
+        self._deploys.watch_row()
 
     def on_resize(self) -> None:
         """With the log or without."""
         self.set_class(self.size.width >= LARGE and self.size.height >= TALL, "-large")
         super().on_resize()
 
-    def _watch(self, number: int | None) -> None:
-        self._deploys.opened = number
-        self._deploys.watch_row()
+    def draw(self) -> None:
+        """What has come is shown at once."""
+        if self.is_mounted:
+            self._show()
 
     def _show(self) -> None:
         super()._show()

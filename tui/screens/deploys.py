@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from tui.actions import Action, Scope
+from tui.messages import PageRead
 from tui.present import deploys as present
 from tui.present.text import Line, printable
 from tui.screens.page import LARGE, TALL, Page, bindings
@@ -18,6 +19,7 @@ from tui.widgets.table import Table
 if TYPE_CHECKING:
     from engine.console.deploys import DeployRow, Needs
     from engine.console.desk import Desk
+    from tui.screens.deployment import DeploymentScreen
 
 LOG_LINES = 100
 """Of the worker's log, in the third pane."""
@@ -41,8 +43,8 @@ class DeploysPage(Page):
         super().__init__()
         self.watched: int | None = None
         """The deployment that is read in full; told to the feed's thread, which only looks."""
-        self.opened: int | None = None
-        """The one that has a screen of its own."""
+        self.opened: DeploymentScreen | None = None
+        """The screen of one of them, when it is there."""
 
     def body(self) -> ComposeResult:
         """List, detail, log."""
@@ -56,6 +58,12 @@ class DeploysPage(Page):
         from engine.console import deploys
 
         return deploys.read(desk, self.watched, LOG_LINES)
+
+    def took(self, reading: PageRead) -> None:
+        """Rows have come, for the screen of one of them too."""
+        super().took(reading)
+        if self.opened is not None:
+            self.opened.draw()
 
     def on_resize(self) -> None:
         """From 160x48 on there is room for the log."""
@@ -72,7 +80,7 @@ class DeploysPage(Page):
         """Have the deployment read in full that is looked at; none where only the list is seen."""
         row: DeployRow | None = self.row
         seen = row.id if row is not None and self.query_one("#detail").display else None
-        before, self.watched = self.watched, self.opened or seen
+        before, self.watched = self.watched, self.opened.number if self.opened else seen
         if self.watched not in (None, before):
             self.app.feed.look(self)
 
