@@ -1,10 +1,24 @@
 """The terminal as Textual drives it, and what the console does with it beyond that."""
 
+from typing import Any
+
 from textual.drivers.linux_driver import LinuxDriver
+
+from tui.thrift import Thrift
 
 
 class TerminalDriver(LinuxDriver):
-    """Its mouse can be switched while the console runs: leaving and coming back then do what fits."""
+    """Its mouse can be switched while the console runs: leaving and coming back then do what fits. It sends less."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        """As Textual calls it."""
+        super().__init__(*given, **named)
+        self._thrift = Thrift()
+
+    def write(self, data: str) -> None:
+        """Send it, without what the terminal knows already."""
+        if sent := self._thrift.of(data):
+            super().write(sent)
 
     def use_mouse(self, on: bool) -> None:
         """Take the mouse from the terminal, or give it back."""
