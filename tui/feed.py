@@ -31,6 +31,9 @@ PATIENCE = 10.0
 SHARE = 0.25
 """How much of the time is spent reading at most, while things change."""
 
+LEAVE = 1.0
+"""Seconds that leaving waits for the feed's end."""
+
 T = TypeVar("T")
 
 
@@ -78,11 +81,12 @@ class StoreFeed:
         self._opened = threading.Event()
         self._desk: Desk | None = None
         self._console: Console | None = None
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self, console: "Console") -> None:
         """Load the engine and open the store in a thread that ends with the process."""
         self._console = console
-        threading.Thread(target=self._run, name="feed", daemon=True).start()
+        self._thread.start()
 
     def look(self, page: Page) -> None:
         """Read this page from now on."""
@@ -96,9 +100,11 @@ class StoreFeed:
         self._wanted.set()
 
     def stop(self) -> None:
-        """Read no more; sessions are closed by their threads' end."""
+        """Read no more. Waits a moment, so that the store is closed in order and the sessions with vCenters end."""
         self._ended.set()
         self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join(LEAVE)
 
     def ask(
         self, verb: Callable[["Desk"], T], done: Callable[[T], None], refused: Callable[[SlipwayError], None]

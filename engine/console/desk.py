@@ -106,10 +106,10 @@ class Desk:
 
     def close(self) -> None:
         """Stop what is under way: the store is open until the last of it has ended."""
-        self.observer.stop()
         under_way = list(self._to_finish.items())
         for _, cancel in under_way:
             cancel.ask()
+        self.observer.stop()
         for work, _ in under_way:
             work.join()
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.cancel import Cancel
+from engine.console import endpoints as console_endpoints
+from engine.console import observer
+from engine.console.desk import Desk, open_desk
+from engine.endpoints.findings import Finding
+from engine.errors import Cancelled, SlipwayError
 from engine.simulator.launcher import Simulator
+from engine.site import open_site
 from engine.staging import claims
+from engine.staging.templates import staging_folder
+from engine.vsphere.vms import vms_in_folder
 from storage import deployments, endpoints
 from storage.endpoints import NewEndpoint
 from storage.store import Store
@@ -403,6 +414,35 @@ def test_a_deep_test_goes_on_when_it_is_left_and_can_be_cancelled(vc01: Store, v
         vcenter.admin.clear_faults()
 
 
+def test_leaving_in_the_middle_of_a_deep_test_removes_what_it_made(vc01: Store, vcenter: Simulator) -> None:
+    found: list[Finding] = []
+    ended: list[SlipwayError] = []
+
+    def test(desk: Desk) -> None:
+        try:
+            console_endpoints.try_out(desk, "vc01", Cancel(), found.append)
+        except SlipwayError as error:
+            ended.append(error)
+
+    vcenter.admin.fault("CloneVM_Task", delay=2)
+    try:
+        with open_desk(vc01.address) as desk:
+            tester = threading.Thread(target=test, args=(desk,))
+            tester.start()
+            deadline = time.monotonic() + 30
+            while "deep: look at the template" not in [finding.name for finding in found]:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+    finally:
+        vcenter.admin.clear_faults()
+    tester.join()
+    assert [type(error) for error in ended] == [Cancelled]
+    assert "deep: leftovers" not in [finding.name for finding in found]
+    with open_site(vc01, "vc01") as site:
+        assert vms_in_folder(site.session, site.target.folder) == []
+        assert staging_folder(site) is None
+
+
 def test_a_read_only_console_checks_but_tries_nothing_out(vc01: Store) -> None:
     async def scenario(pilot: Pilot[int], console: Console) -> None:
         await pilot.press("c")
@@ -416,6 +456,39 @@ def test_a_read_only_console_checks_but_tries_nothing_out(vc01: Store) -> None:
 
 async def ended(console: Console, screen: FindingsScreen) -> None:
     await until(console, lambda: bool(screen._look.found) and not screen._look.doing, "the end of the look")
+
+
+# The network
+
+
+def test_a_cut_network_is_seen_and_passes_by_itself(
+    vc01: Store, vcenter: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "PAUSES", (0.1,))
+
+    async def scenario(pilot: Pilot[int], console: Console) -> None:
+        page = console.page
+        assert page is not None
+
+        async def becomes(state: str) -> list[str]:
+            await until(console, lambda: page.row is not None and page.row.state == state, state)
+            return [text for text, _ in page.view.cells(page.row, console.clock())]
+
+        before = await becomes("ready")
+        vcenter.admin.listen(False)
+        await pilot.press("r")
+        cut = await becomes("stale")
+        assert (cut[1], cut[2], cut[6]) == ("~ stale", before[2], before[6])
+        await pilot.press("enter")
+        await until(console, lambda: "what to do" in console.screen.query_one("#lines", Lines).text, "the reason")
+        await pilot.press("escape", "2", "1")  # nothing of it blocks
+        vcenter.admin.listen(True)
+        await becomes("ready")
+
+    try:
+        play(vc01, scenario)
+    finally:
+        vcenter.admin.listen(True)
 
 
 # Remove
@@ -458,4 +531,4 @@ def test_one_that_is_at_work_is_not_removed(vc01: Store) -> None:
         assert console.screen is console.page
 
     play(vc01, scenario)
-    assert endpoints.get(vc01, "vc01") == endpoint or endpoints.get(vc01, "vc01").id == endpoint.id
+    assert endpoints.get(vc01, "vc01").id == endpoint.id
