@@ -120,7 +120,7 @@ def main() -> None:
 def measured(stores: Stores, rounds: int) -> list[Row]:
     """Every row of the result, in the order of the promise."""
     told: list[Row] = []
-    for part in (starts, loading, keys, bytes_sent, idle, slow_line):
+    for part in (starts, loading, keys, bytes_sent, idle, shared, slow_line):
         for row in part(stores, rounds):
             print(f"{row.what}: {row.measured} ({row.target}; {row.beside})", flush=True)
             told.append(row)
@@ -255,6 +255,27 @@ def idle(stores: Stores, rounds: int) -> Iterator[Row]:
     yield most("idle CPU, %", used.median, 3, "one core is 100", 1)
     yield most("RSS, MiB", held.median, 120, "two vCenters, pyVmomi loaded")
     yield most(f"RSS at {stores.rows:,} rows, MiB", many.median, 120, "the components page open")
+
+
+def shared(stores: Stores, rounds: int) -> Iterator[Row]:
+    """Two consoles on one store."""
+    late = Samples()
+    with run(CONSOLE, stores.few) as one, run(CONSOLE, stores.few) as other:
+        for console in (one, other):
+            open_components(console)
+        for number in range(2 * rounds):
+            before = other.now()
+            one.press("d")
+            late.add(other.seen("o enabled" if number % 2 else "- disabled", before))
+            settle(one)
+            settle(other)
+    yield Row(
+        "what one console does the other shows",
+        "<= 1 s",
+        f"{late.worst:.2f} s",
+        f"the longest of {2 * rounds}, from the key; median {late.median:.2f} s",
+        late.worst <= 1,
+    )
 
 
 def slow_line(stores: Stores, rounds: int) -> Iterator[Row]:
