@@ -55,25 +55,15 @@ def _json(file: IO[str], found: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _csv(file: IO[str], found: Iterable[Mapping[str, Any]]) -> None:
-    writer: csv.DictWriter[str] | None = None
-    for one in found:
-        flat = dict(_flat(one))
-        if writer is None:
-            writer = csv.DictWriter(file, flat, restval="", extrasaction="ignore")
-            writer.writeheader()
-        writer.writerow(flat)
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """A value inside a value is named after both: `claim.uid`."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield above + name, _text(value)
+    writer = csv.writer(file)
+    for number, one in enumerate(found):
+        if number == 0:
+            writer.writerow(one)
+        writer.writerow(_text(value) for value in one.values())
 
 
 def _text(value: Any) -> str:
+    """What has parts is JSON in its cell."""
     if value is None:
         return ""
     if isinstance(value, str):

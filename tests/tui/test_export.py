@@ -65,18 +65,17 @@ def test_json_has_the_values_and_utc_times(here: Path) -> None:
     assert (second["name"], second["at"], second["on"]) == ('say "é"\n', None, False)
 
 
-def test_csv_has_a_head_and_names_what_is_inside_by_both_names(here: Path) -> None:
+def test_csv_has_a_head_and_what_has_parts_is_json_in_its_cell(here: Path) -> None:
     export("rows.CSV", VIEW, ROWS, NOW)
     first, second = csv.DictReader(io.StringIO((here / "rows.CSV").read_text(), newline=""))
     assert first == {
         "name": "a,b",
         "at": "2026-11-21T09:30:00Z",
-        "place.host": "vc01",
-        "place.port": "443",
+        "place": '{"host": "vc01", "port": 443}',
         "words": '["x", "y"]',
         "on": "true",
     }
-    assert (second["name"], second["at"], second["place.port"]) == ('say "é"\n', "", "8443")
+    assert (second["name"], second["at"], second["on"]) == ('say "é"\n', "", "false")
 
 
 def test_rows_without_fields_are_written_as_their_cells(here: Path) -> None:
