@@ -107,7 +107,8 @@ class _Known:
 
     desk: Desk
     now: datetime
-    endpoints: list[Endpoint]
+    guards: dict[int, int]
+    """The endpoint's id that its claims are named by, by endpoint id."""
     stagings: dict[tuple[int, str], list[Job]]
     """Newest first."""
     claims: dict[tuple[int, str], Standing]
@@ -129,12 +130,13 @@ def _known(desk: Desk) -> _Known:
     told: dict[str, list[Entry]] = {}
     for entry in audit.listing(store, 200):
         told.setdefault(entry.on, []).append(entry)
+    all_of_them = endpoints.listing(store)
     with store.read() as tx:
         now = store.now(tx)
     return _Known(
         desk=desk,
         now=now,
-        endpoints=endpoints.listing(store),
+        guards={one.id: first_to_the_folder(one, all_of_them) for one in all_of_them},
         stagings=stagings,
         claims={(one.endpoint_id, one.uid): one for one in claims.standing(store)},
         needed=_needed(desk),
@@ -165,7 +167,7 @@ def _of_endpoint(known: _Known, endpoint: Endpoint, seen: Observed) -> Iterator[
 
 def _told_of(known: _Known, endpoint: Endpoint, seen: Observed) -> set[str]:
     """The uids that the store tells of: staged now or lately in vain, or claimed."""
-    guard = first_to_the_folder(endpoint, known.endpoints)
+    guard = known.guards.get(endpoint.id)
     told = {uid for (where, uid), one in known.claims.items() if where == guard and not one.stale}
     for (where, uid), made in known.stagings.items():
         tells = made[0].active or _failed_lately(known, made[0]) or _unseen(known, made[0], seen)
@@ -192,7 +194,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
     at_work = last is not None and (last.active or _unseen(known, last, seen))
     if at_work and uid.startswith(f"{component}{IN_PROGRESS}{known.desk.store.id}-"):
         return None  # it is what the row of its component tells of
-    claim = known.claims.get((first_to_the_folder(endpoint, known.endpoints), component))
+    claim = known.claims.get((known.guards.get(endpoint.id, endpoint.id), component))
     state, why = _state(template, last if uid == component else None, known, seen, claim)
     if not state:
         return None
