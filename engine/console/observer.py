@@ -100,7 +100,7 @@ class Observer:
                 eye.start()
             else:
                 eye.heed(endpoint.refused)
-            return eye.observed
+            return eye.seen
 
     def keep(self, known: set[int]) -> None:
         """Observe no endpoint but these ids: the others were removed."""
@@ -135,7 +135,7 @@ class Observer:
     def down(self) -> int:
         """Those that do not answer, or refuse."""
         with self._lock:
-            states = [eye.observed.state for eye in self._eyes.values()]
+            states = [eye.seen.state for eye in self._eyes.values()]
         return sum(state not in (State.READY, State.CONNECTING) for state in states)
 
     def tell(self) -> None:
@@ -209,6 +209,14 @@ class _Eye:
             self._refused = None
             self.wake()
         self._known_refused = refused
+
+    @property
+    def seen(self) -> Observed:
+        """What was seen. A session that lives on does not make up for a login that was refused meanwhile: jobs fail."""
+        if self._known_refused and self.observed.state is State.READY:
+            why = "its user name and password were refused; this console's session is older"
+            return replace(self.observed, state=State.LOGIN_REFUSED, error=f"nobody can log in any more: {why}")
+        return self.observed
 
     def close(self) -> None:
         self._closed = True

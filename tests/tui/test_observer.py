@@ -166,6 +166,19 @@ def test_a_login_by_hand_that_went_well_is_noticed(
     becomes(observer, State.READY)
 
 
+def test_a_session_that_lives_on_does_not_hide_a_refused_login(
+    store: Store, vcenter: Simulator, observer: Observer
+) -> None:
+    add(store, vcenter)
+    becomes(observer, State.READY)
+    endpoints.update(store, "vc01", refused=True)  # as the worker does when its own login is refused
+    refused = becomes(observer, State.LOGIN_REFUSED)
+    assert "nobody can log in any more" in refused.error
+    assert observer.down == 1
+    endpoints.update(store, "vc01", password=PASSWORD)
+    assert becomes(observer, State.READY).error == ""
+
+
 def test_a_store_that_cannot_be_written_to_does_not_lock_the_account(
     store: Store, vcenter: Simulator, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ class FindingsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin, unless it goes on already."""
+        self.set_interval(2.0 if self.app.slow else 1.0, self._show)
         self.query_one(Lines).focus()
         self._look.told = self._show
         if not self._look.doing:
