@@ -38,7 +38,7 @@ VIEW = View(COLUMNS, lambda row: str(row.number), cells)
 
 def detail(row: "LogLine", width: int) -> list[Line]:
     """All of the line, in a pane of that width."""
-    lines = [((line, "plain"),) for line in wrapped(row.text, max(20, width))]
+    lines: list[Line] = [((line, "plain"),) for line in wrapped(row.text, max(20, width))]
     if row.at is None:
         return lines
     when = f"{row.at.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3] + f" {row.at.astimezone():%Z}"
