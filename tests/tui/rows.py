@@ -10,7 +10,9 @@ from engine.console.desk import Pulse
 from engine.console.endpoints import EndpointRow
 from engine.console.locks import LockRow
 from engine.console.logs import LogLine
+from engine.console.plans import Choices as DeployChoices
 from engine.console.settings import SettingRow
+from engine.console.staging import Choices as StageChoices
 from engine.console.templates import Event, TemplateRow
 from engine.jobs.outcome import TimedStep
 from engine.staging.claims import Standing, Verdict
@@ -393,3 +395,8 @@ ROWS: Mapping[str, Sequence[Any]] = {
     "logs": LOGS,
     "components": COMPONENTS,
 }
+
+STAGEABLE = StageChoices(("esxi-8.0u3g", "zcore-13.5"), ("vc-01.lab", "vc-02.lab"))
+
+DEPLOYABLE = DeployChoices(("vc-01.lab", "vc-02.lab"), ("esxi-8.0u3g", "zcore-13.5", "vcsa-8.0u3"))
+"""What the forms of staging and of a deployment offer."""

@@ -6,7 +6,7 @@ A picture is kept in `__snapshots__`. After a change that is meant: `pytest test
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from textual._doc import take_svg_screenshot
 from textual.app import App
 from textual.pilot import Pilot
 
+from engine.console.endpoints import Standing
 from engine.errors import SlipwayError, Unreachable
 from tests.tui.conftest import IDLE, NOW, FixedFeed, fixed, until
-from tests.tui.rows import BUSY, ROWS, WIDE
+from tests.tui.rows import BUSY, DEPLOYABLE, ROWS, STAGEABLE, WIDE
 from tui import theme
 from tui.actions import PLACES
 from tui.app import Console
@@ -93,7 +94,38 @@ def dialogs() -> list[Scene]:
     ]
 
 
-SCENES = [*(scene for place in ROWS for scene in states(place)), *dialogs()]
+def questions() -> list[Scene]:
+    """What an action asks before it does anything, on the first row that it can be taken on."""
+    standing = Standing(deployments=2, vms=9, claims=0, jobs=0)
+    asked = {
+        "endpoint-add": Scene("", "endpoints", keys=("a",)),
+        "endpoint-edit": Scene("", "endpoints", keys=("e",)),
+        "endpoint-remove": Scene("", "endpoints", keys=("X",), answer=standing),
+        "endpoint-remove-wrong-name": Scene("", "endpoints", keys=("X", "=vc-02", "enter"), answer=standing),
+        "template-stage": Scene("", "templates", keys=("a",), answer=STAGEABLE),
+        "template-remove": Scene("", "templates", keys=("X",)),
+        "template-detail": Scene("", "templates", keys=("j", "enter")),
+        "deployment": Scene("", "deploys", keys=("enter",)),
+        "deployment-failed": Scene("", "deploys", keys=("j", "j", "enter")),
+        "deploy-new": Scene("", "deploys", keys=("n",), answer=DEPLOYABLE),
+        "deploy-new-file": Scene("", "deploys", keys=("n", "enter"), answer=DEPLOYABLE),
+        "deploy-new-form": Scene("", "deploys", keys=("n", "n"), answer=DEPLOYABLE),
+        "deploy-cancel": Scene("", "deploys", keys=("C",)),
+        "lock-clear": Scene("", "locks", keys=("X",)),
+        "lock-clear-live": Scene("", "locks", keys=("j", "X")),
+        "lock-detail": Scene("", "locks", keys=("enter",)),
+        "setting-flag": Scene("", "settings", keys=("f",)),
+        "setting-edit": Scene("", "settings", keys=("j", "e")),
+        "setting-remove": Scene("", "settings", keys=("G", "X")),
+        "log-detail": Scene("", "logs", keys=("enter",)),
+        "component-import": Scene("", "components", keys=("a",)),
+        "component-file": Scene("", "components", keys=("f",)),
+        "component-detail": Scene("", "components", keys=("enter",)),
+    }
+    return [replace(scene, name=name, rows=ROWS[scene.place], sizes=(SMALL,)) for name, scene in asked.items()]
+
+
+SCENES = [*(scene for place in ROWS for scene in states(place)), *dialogs(), *questions()]
 
 PARAMETERS = [
     pytest.param(scene, size, id=f"{scene.name}-{size[0]}x{size[1]}") for scene in SCENES for size in scene.sizes
