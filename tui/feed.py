@@ -28,7 +28,7 @@ AGAIN = 2.0
 PATIENCE = 10.0
 """Seconds that something asked for waits for the store to open."""
 
-SHARE = 0.25
+SHARE = 0.5
 """How much of the time is spent reading at most, while things change."""
 
 LEAVE = 1.0

@@ -9,6 +9,9 @@ from pathlib import Path
 EVERY = 10.0
 """Seconds between two looks at a file."""
 
+AT_ONCE = 0.2
+"""Seconds that the first look is waited for: a local disk has answered by then, and the page is painted once."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
@@ -33,11 +36,16 @@ class Files:
     def of(self, paths: Iterable[str]) -> dict[str, FileSeen]:
         """What is known of these files; they are looked at, again when the last look is old."""
         wanted = set(paths)
+        looking = None
         with self._lock:
             unknown = any(path not in self._seen for path in wanted)
             if not self._looking and (unknown or time.monotonic() - self._looked > EVERY):
                 self._looking = True
-                threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True).start()
+                looking = threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True)
+                looking.start()
+        if unknown and looking is not None:
+            looking.join(AT_ONCE)
+        with self._lock:
             return {path: self._seen.get(path, FileSeen()) for path in wanted}
 
     def look_again(self) -> None:
