@@ -230,7 +230,8 @@ def cancelled(rows: Sequence["DeployRow"]) -> list[Line]:
     return [
         *lines,
         (),
-        (("VMs that were there before, templates, and stagings that others wait for stay.", "dim"),),
+        (("VMs that were there before, templates,", "dim"),),
+        (("and stagings that others wait for stay.", "dim"),),
     ]
 
 

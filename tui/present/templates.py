@@ -162,8 +162,8 @@ def removal(rows: Sequence["TemplateRow"]) -> list[Line]:
     children = sum(row.children or 0 for row in rows)
     if children:
         vms = "1 VM was" if children == 1 else f"{children} VMs were"
-        lines += _told(f"{vms} cloned from {_it(rows)}. Full clones stay as they are; linked clones", "warn")
-        lines += _told("stand on its disks: where there is one nothing is removed.", "warn")
+        stand = "linked clones stand on its disks: where there is one nothing is removed"
+        lines += _told(f"{vms} cloned from {_it(rows)}. Full clones stay as they are; {stand}.", "warn")
     else:
         lines += _told(f"No VM of Slipway's was cloned from {_it(rows)}.", "plain")
     waiting = sorted({one for row in rows for one in row.needed_by})
