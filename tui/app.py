@@ -114,6 +114,7 @@ class Console(App[int]):
 
     def on_ready(self) -> None:
         """The first frame is on the screen: now the engine may load."""
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True), immediate=True)
         self.feed.start(self)
 
     # From other threads

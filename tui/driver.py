@@ -4,7 +4,11 @@ from typing import Any
 
 from textual.drivers.linux_driver import LinuxDriver
 
+from tui.terminal import is_simple
 from tui.thrift import Thrift
+
+QUESTIONS = ("\x1b[?2026$p", "\x1b[?2048$p", "\x1b[<u")
+"""Whether it can hold updates and report its size; the keyboard as it was. Some old terminals print the last letter."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -16,7 +20,9 @@ class TerminalDriver(LinuxDriver):
         self._thrift = Thrift()
 
     def write(self, data: str) -> None:
-        """Send it, without what the terminal knows already."""
+        """Send it, without what the terminal knows already, or would print."""
+        if data in QUESTIONS and is_simple():
+            return
         if sent := self._thrift.of(data):
             super().write(sent)
 

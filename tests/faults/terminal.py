@@ -36,10 +36,23 @@ class Terminal:
     @property
     def text(self) -> str:
         """What it has shown so far; whatever waited to be read is read now."""
-        with suppress(BlockingIOError):
-            while read := os.read(self._master, 65536):
-                self._shown += read
+        while self.read(65536):
+            pass
+        return self.seen
+
+    @property
+    def seen(self) -> str:
+        """What was read so far."""
         return self._shown.decode(errors="replace")
+
+    def read(self, most: int) -> int:
+        """Read what waits, so many bytes at most; how many it were."""
+        try:
+            read = os.read(self._master, most)
+        except BlockingIOError:
+            return 0
+        self._shown += read
+        return len(read)
 
     def type(self, text: str) -> None:
         """Press these keys: \\x03 is Ctrl-C."""

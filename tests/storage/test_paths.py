@@ -40,7 +40,7 @@ def test_each_source_goes_before_the_next(monkeypatch: pytest.MonkeyPatch) -> No
         ("store = ", "cannot read .*config.toml"),
         ('key = "pocket"', "unusable key"),
         ("[consol]\nslow = true", 'unknown table "consol" in .*config.toml; did you mean "console"'),
-        ("console = true", "unusable value of \"console\" .*: it is a table, not a value; write \\[console\\]"),
+        ("console = true", 'unusable value of "console" .*: it is a table, not a value; write \\[console\\]'),
     ],
 )
 def test_a_wrong_configuration_names_file_and_key(content: str, told: str) -> None:

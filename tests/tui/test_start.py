@@ -173,7 +173,7 @@ def test_a_wrong_table_is_one_line(store: Store, arguments: tuple[str, ...]) -> 
         process = start(mine, store.location, *arguments)
         assert process.wait(PATIENCE) == 2
         assert mine.text.count("\n") == 1
-        assert mine.text.startswith('slipway: key given twice "x" of "quit" in [console.keys] in ')
+        assert mine.text.startswith('slipway: key given twice "x" of "jump" in [console.keys] in ')
 
 
 def test_the_table_is_obeyed(store: Store) -> None:
