@@ -173,7 +173,7 @@ def try_out(desk: Desk, name: str, cancel: Cancel, report: deep.Report) -> None:
             ended.append(error)
 
     # Not a daemon: a console that is left in the middle of it stays until what was made is removed.
-    desk.finish(threading.Thread(target=work, name=f"deep test of {name}"), cancel)
+    desk.finish(threading.Thread(target=work, name=f"deep test of {name}", daemon=False), cancel)
     if ended:
         raise ended[0]
 

@@ -159,9 +159,10 @@ class FindingsScreen(Screen[None]):
         found = look.found if look.doing else present.problems_first(look.found)
         lines = self.query_one(Lines)
         lines.show(present.lines(found, width - 4))
-        if self._was_doing and not look.doing:
-            lines.scroll_home(animate=False, immediate=True)
-        self._was_doing = bool(look.doing)
+        if bool(look.doing) != self._was_doing:  # what comes is followed, and at the end the problems are in view
+            self._was_doing = bool(look.doing)
+            scroll = lines.scroll_end if look.doing else lines.scroll_home
+            scroll(animate=False, immediate=True)
         self.query_one("#message", FrameLine).show(self._message or page.message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
