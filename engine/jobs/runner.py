@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from typing import Any, Protocol
 
-from dbos import DBOS, DBOSConfig, ScheduleInput, Serializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, ScheduleInput, Serializer, SetEnqueueOptions, SetWorkflowID, _sys_db
 
 from engine.errors import Refused
 from engine.jobs.now import Now
@@ -37,6 +37,20 @@ DEPLOYMENTS_POLL, STAGINGS_POLL = 0.5, 0.8
 RESULT_POLL = 0.25
 
 DEPLOYMENTS, STAGINGS = "deployments", "stagings"
+
+
+_passes_for_dbos = _sys_db.retriable_sqlite_exception  # type: ignore[attr-defined]
+
+
+def _passes(e: Exception) -> bool:
+    """DBOS waits for a database that is locked or away. A full disk would end the workflow's thread for good, and its
+    job would stand still until the worker ends; there is no setting for it.
+    """
+    name = getattr(getattr(e, "orig", None), "sqlite_errorname", "")
+    return _passes_for_dbos(e) or name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY"))
+
+
+_sys_db.retriable_sqlite_exception = _passes  # type: ignore[attr-defined]
 
 
 class Crew(Protocol):

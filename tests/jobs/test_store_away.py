@@ -1,7 +1,12 @@
 """The store is away for a moment while jobs are under way."""
 
+import shutil
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -16,7 +21,7 @@ from storage.pace import pace_of
 from tests.e2e.conftest import ready
 from tests.e2e.lab import MIB, entries
 from tests.jobs.conftest import StoreLab, until
-from tests.storage.conftest import Postgres, postgres
+from tests.storage.conftest import Postgres, needs_root, postgres
 
 __all__ = ["postgres"]
 
@@ -75,3 +80,33 @@ def test_a_store_that_is_read_only_for_a_while_costs_no_job(lab: StoreLab) -> No
         threading.Timer(0.5, mended).start()
         after = crew.step("deployment", "plan", {}, job.id, None)
         assert (after["next"], read_only) == ("vms", False)
+
+
+@needs_root
+def test_a_full_disk_costs_no_job_and_no_byte_twice(lab: StoreLab, simulator: Simulator, tmp_path: Path) -> None:
+    """Neither the store nor the durable runner can write while the OVA travels and arrives."""
+    uid, _ = lab.add_sample("esxi", [3 * MIB])
+    simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "tmpfs", str(disk)], check=True)
+    try:
+        for file in tmp_path.glob("slipway.db*"):
+            shutil.copy(file, disk)
+        moved = replace(lab, where=str(disk / "slipway.db"), processes=[])
+        deployment = moved.submit(lab.profile("lab01", entries(uid, "a")))
+        worker = moved.worker()
+        until(lambda: simulator.admin.counters().bytes_received > 0, worker)
+        filler = disk / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        time.sleep(5)
+        filler.unlink()
+        assert moved.ended(deployment) == "succeeded"
+        assert worker.poll() is None
+        assert simulator.admin.counters().calls["ImportVApp"] == 1
+        worker.kill()
+        worker.communicate()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
