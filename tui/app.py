@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.screen import Screen
 
 from tui import theme
@@ -20,8 +21,12 @@ from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
 from tui.screens.page import Page, bindings
+from tui.typeahead import TypeAhead
 
 log = logging.getLogger(__name__)
+
+
+LEAVING = ("ctrl+c", "ctrl+q")
 
 
 def _endpoints() -> Page:
@@ -84,7 +89,7 @@ class Console(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(Scope.EVERYWHERE),
         # Wherever one is, and whatever config.toml says: in a form too.
-        Binding("ctrl+c,ctrl+q", "do('quit')", show=False, priority=True),
+        Binding(",".join(LEAVING), "do('quit')", show=False, priority=True),
     ]
     CSS = theme.CSS
 
@@ -99,10 +104,13 @@ class Console(App[int]):
         self.mouse = False
         self.paused = False
         self.last_error = ""
+        self.unfinished: set[str] = set()
+        """What this very process does, and has to clear away before it ends."""
         self.feed_alive_at: datetime | None = None
         self.last_place = ""
         self._place = self.DEFAULT_MODE
         self._keys = dict(options.keys)
+        self._ahead = TypeAhead(self, super().on_event)
         for one in theme.THEMES:
             self.register_theme(one)
         self.theme = theme.default_theme(options.theme)
@@ -116,6 +124,13 @@ class Console(App[int]):
         """The first frame is on the screen: now the engine may load."""
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True), immediate=True)
         self.feed.start(self)
+
+    async def on_event(self, event: Event) -> None:
+        """Keys take turns; but whoever wants to leave does not wait."""
+        if isinstance(event, Key) and not event.is_forwarded and event.key not in LEAVING:
+            await self._ahead.take(event)
+        else:
+            await super().on_event(event)
 
     # From other threads
 
@@ -208,7 +223,7 @@ class Console(App[int]):
         """Leave; when jobs run the last words say that they go on."""
         page = self.page
         pulse = page.pulse if page is not None else None
-        self.exit(0, message=_goodbye(pulse.running + pulse.queued) if pulse else None)
+        self.exit(0, message=_goodbye(pulse.running + pulse.queued if pulse else 0, self.unfinished))
 
     def act_refresh(self) -> None:
         """Read everything again."""
@@ -294,8 +309,9 @@ class Console(App[int]):
             self.page.say(text, tone)
 
 
-def _goodbye(jobs: int) -> str | None:
-    if not jobs:
-        return None
-    goes = "1 job goes" if jobs == 1 else f"{jobs} jobs go"
-    return f"{goes} on without this console. Look again: slipway, or slipway deployment list"
+def _goodbye(jobs: int, unfinished: set[str]) -> str | None:
+    told = [f"stopping {one}, and removing what it made ..." for one in sorted(unfinished)]
+    if jobs:
+        goes = "1 job goes" if jobs == 1 else f"{jobs} jobs go"
+        told.append(f"{goes} on without this console. Look again: slipway, or slipway deployment list")
+    return "\n".join(told) or None

@@ -65,6 +65,7 @@ class Look:
             endpoints.try_out(desk, self.name, cancel, report)
             return True
 
+        self._page.app.unfinished.add(f"the deep test of {self.name}")
         self._do(verb, DEEP)
 
     def cancel(self) -> None:
@@ -87,6 +88,7 @@ class Look:
 
         def ended(reached: bool) -> None:
             self.reached, self.doing = reached, ""
+            app.unfinished.discard(f"the deep test of {self.name}")
             self.told()
 
         def refused(error: SlipwayError) -> None:
