@@ -42,12 +42,12 @@ def _bytes(row: "TemplateRow") -> int | None:
 
 
 COLUMNS = (
-    Column("Uid", 19, grow=2),
-    Column("State", 14, grow=1),
+    Column("Uid", 15, grow=6),
+    Column("State", 14),
     Column("Size", 8, align="right", drop=2, sort=_bytes),
     Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
-    Column("Endpoint", 8, grow=1),
-    Column("Note", 18, grow=4, sort=lambda row: row.children),
+    Column("Endpoint", 8),
+    Column("Note", 17, grow=3, sort=lambda row: row.children),
 )
 
 VIEW = View(COLUMNS, key, cells)

@@ -26,10 +26,6 @@ class TemplatesPage(Page):
     title_text = "Templates"
     view = present.VIEW
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TEMPLATES)
-    DEFAULT_CSS = """
-    TemplatesPage #table { width: 5fr; }
-    TemplatesPage #detail { width: 4fr; }
-    """
 
     def __init__(self) -> None:
         super().__init__()
