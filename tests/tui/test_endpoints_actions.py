@@ -245,6 +245,24 @@ def test_what_the_server_refuses_is_told_and_the_form_stays(vc01: Store, vcenter
     assert [one.name for one in endpoints.listing(vc01)] == ["vc01", "vc02"]
 
 
+def test_any_certificate_is_accepted_on_consent_only(store: Store, vcenter: Simulator) -> None:
+    async def scenario(pilot: Pilot[int], console: Console) -> None:
+        await pilot.press("a")
+        form = await fill(pilot, filled(vcenter, trust="any certificate (insecure)"))
+        await pilot.press("ctrl+s")
+        confirm = await shown(pilot, Confirm)
+        assert "anybody on the way" in confirm.query_one(Lines).text
+        await pilot.press("escape")
+        await told(form, console, "nothing was stored")
+        await pilot.press("ctrl+s")
+        await shown(pilot, Confirm)
+        await pilot.press(*"trust", "enter")
+        await said(console, "added vc01")
+
+    play(store, scenario)
+    assert endpoints.get(store, "vc01").insecure
+
+
 def test_a_form_that_was_left_opens_nothing_any_more(store: Store, vcenter: Simulator) -> None:
     async def scenario(pilot: Pilot[int], console: Console) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -133,6 +133,14 @@ def certificate(refused: "CertificateRefused") -> list[Line]:
     ]
 
 
+ANYBODY: list[Line] = [
+    (("  No certificate is checked then: anybody on the way to this vCenter can", "warn"),),
+    (("  read the password and change what is sent. To pin its certificate is as", "warn"),),
+    (('  easy: esc, and "an authority of this machine, else ask".', "warn"),),
+    (),
+]
+
+
 def in_the_way(name: str, standing: "Standing") -> str:
     """Why the endpoint cannot be removed now, "" when it can."""
     if standing.jobs:

@@ -1,7 +1,6 @@
 """Adding and changing an endpoint: a form, and consent to a certificate that nobody vouches for."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import (
@@ -14,6 +13,7 @@ from engine.errors import (
     VSphereFault,
 )
 from tui.present import endpoints as present
+from tui.present.text import Line
 from tui.screens.confirm import Confirm
 from tui.screens.form import Field, Form
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
     Save = Callable[[Desk, Mapping[str, str], str], Saved]
 
+ANY = "any"
 TRUST = {
     "an authority of this machine, else ask": "ask",
     "this fingerprint only": "pin",
     "this authority's file": "ca",
-    "any certificate (insecure)": "any",
+    "any certificate (insecure)": ANY,
 }
 """What a form offers -> what the engine calls it."""
 
@@ -114,22 +115,28 @@ def _send(page: "Page", form: Form, given: Mapping[str, str], save: "Save", did:
         )
         form.done()
 
-    def answered(fingerprint: str, yes: bool | None) -> None:
-        if yes:
-            _send(page, form, given, save, did, fingerprint)
-        else:
-            form.wrong("The certificate is not trusted: nothing was stored.", "host")
+    def consent(title: str, lines: list[Line], to: str) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                _send(page, form, given, save, did, to)
+            else:
+                form.wrong("The certificate is not trusted: nothing was stored.", "host")
+
+        page.app.push_screen(Confirm(title, lines, WORD), answered)
 
     def refused(error: SlipwayError) -> None:
         if not form.is_current:  # it was left meanwhile
             page.refused(error)
         elif isinstance(error, CertificateRefused) and error.fingerprint:
-            dialog = Confirm("Is this the right vCenter?", present.certificate(error), WORD)
-            page.app.push_screen(dialog, partial(answered, error.fingerprint))
+            consent("Is this the right vCenter?", present.certificate(error), error.fingerprint)
         else:
             form.wrong(error, _field_of(error, form))
 
-    page.app.feed.ask(lambda desk: save(desk, given, consented), done, refused)
+    if given.get("trust") == ANY and consented != ANY:
+        consent("Trust any certificate?", present.ANYBODY, ANY)
+    else:
+        fingerprint = "" if consented == ANY else consented
+        page.app.feed.ask(lambda desk: save(desk, given, fingerprint), done, refused)
 
 
 def _field_of(error: SlipwayError, form: Form) -> str:
