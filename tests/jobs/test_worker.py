@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ import pytest
 
 from engine.jobs import presence
 from engine.simulator.launcher import Simulator
-from storage import claims, deployments, jobs
+from storage import claims, deployments, jobs, steps
 from storage.jobs import Kind, State
 from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, ROOT, entries
 from tests.jobs.conftest import StoreLab, until
@@ -66,7 +67,7 @@ def test_told_to_stop_while_vcenter_clones(lab: StoreLab, simulator: Simulator) 
     first = lab.worker()
     until(lambda: simulator.admin.counters().calls.get("CloneVM_Task", 0) == 1, first)
     first.terminate()
-    first.communicate(timeout=20)  # the clone would take 30 s
+    first.communicate(timeout=10)  # the clone would take 30 s
     assert first.returncode == 0
     with lab.store() as store:
         [item] = deployments.items(store, deployment.id)
@@ -127,6 +128,24 @@ def test_at_most_so_many_deployments_at_once_and_by_priority(lab: StoreLab, simu
         runs = [job for one in made.values() for job in jobs.of_deployment(store, one.id) if job.kind is Kind.DEPLOY]
         by_end = [job.deployment_id for job in sorted(runs, key=lambda job: str(job.ended))]
     assert by_end == [made["lab03"].id, made["lab01"].id, made["lab02"].id]
+
+
+def test_at_most_so_many_on_one_endpoint(lab: StoreLab, simulator: Simulator) -> None:
+    for name in ("deployments_per_endpoint", "vms_per_endpoint"):
+        lab.setting(name, "1")
+    uid, _ = lab.add_sample("esxi")
+    simulator.admin.settings(clone_delay=1)
+    made = [lab.submit(lab.profile(name, entries(uid, "a", "b"))) for name in ("lab01", "lab02")]
+    lab.worker()
+    assert [lab.ended(one) for one in made] == ["succeeded"] * 2
+    with lab.store() as store:
+        runs = [job for one in made for job in jobs.of_deployment(store, one.id) if job.kind is Kind.DEPLOY]
+        taken = [steps.listing(store, [run.id]) for run in runs]
+        assert runs[0].ended is not None
+        assert runs[0].ended <= taken[1][0].began
+    cloning = sorted(step.began for one in taken for step in one if step.step == "cloning")
+    assert len(cloning) == 4
+    assert all((later - earlier).total_seconds() >= 1 for earlier, later in pairwise(cloning))
 
 
 def test_no_secret_in_any_file(lab: StoreLab, simulator: Simulator, home: Path) -> None:
