@@ -102,7 +102,7 @@ def play(store: Store, scenario: Scenario, **options: Any) -> None:
 
 async def fill(pilot: Pilot[int], given: dict[str, str]) -> Form:
     """Put the texts into the form that is open."""
-    form = await shown(pilot, Form)
+    form: Form = await shown(pilot, Form)
     for name, text in given.items():
         widget = form.query_one(f"#{name}")
         assert isinstance(widget, Input | Choice)
@@ -374,7 +374,9 @@ def test_check_shows_what_it_finds_and_tries_it_out(vc01: Store, vcenter: Simula
         await pilot.press("c")
         screen = await shown(pilot, FindingsScreen)
         await ended(console, screen)
-        text = screen.query_one("#lines").text
+        lines = screen.query_one("#lines", Lines)
+        await until(console, lambda: lines.max_scroll_y > 0 and lines.scroll_offset.y == 0, "its beginning in view")
+        text = lines.text
         assert "o ok       connection" in text
         assert "datastore: LocalDS_0" in text
         await pilot.press("y")

@@ -14,6 +14,7 @@ from engine.console.observer import AT_ONCE, Gate, Observed, Observer, State, ob
 from engine.errors import Refused
 from engine.simulator.launcher import Simulator
 from engine.site import login_turn
+from engine.staging import templates
 from storage import endpoints
 from storage.endpoints import Endpoint, NewEndpoint
 from storage.store import Store
@@ -299,12 +300,10 @@ def test_leaving_logs_out(store: Store, vcenter: Simulator) -> None:
 def test_a_defect_costs_one_row(
     store: Store, vcenter: Simulator, observer: Observer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listing = module.listing
-
     def broken(site: Any, known: Any) -> Any:
         if site.endpoint.name == "vc02":
             raise ZeroDivisionError
-        return listing(site, known)
+        return templates.listing(site, known)
 
     monkeypatch.setattr(module, "listing", broken)
     add(store, vcenter)

@@ -164,7 +164,7 @@ class FindingsScreen(Screen[None]):
         if bool(look.doing) != self._was_doing:  # what comes is followed, and at the end the problems are in view
             self._was_doing = bool(look.doing)
             scroll = lines.scroll_end if look.doing else lines.scroll_home
-            scroll(animate=False, immediate=True)
+            self.call_after_refresh(scroll, animate=False, immediate=True)
         self.query_one("#message", FrameLine).show(self._message or page.message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
 
