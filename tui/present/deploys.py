@@ -40,6 +40,9 @@ def cells(row: "DeployRow", now: datetime) -> Line:
     )
 
 
+NARROW_BAR = 6
+"""Cells of a bar in a row: with rate and time left it fits into 80 columns."""
+
 VIEW = View(COLUMNS, lambda row: str(row.id), cells)
 
 ENDED = ("succeeded", "failed", "cancelled")
@@ -82,7 +85,7 @@ def _under_way(row: "DeployRow", detail: "Detail | None", now: datetime) -> Cell
         return printable(f"trying again {paused.detail}"), "warn"
     moving = [one.transfer for one in [*detail.stagings, *detail.vms] if one.transfer is not None]
     if moving:
-        text, tone = upload(moving, now)
+        text, tone = upload(moving, now, NARROW_BAR)
         return f"upload {text}", tone
     words = Counter(vm.step for vm in detail.vms if vm.state == "running" and vm.step)
     words.update(one.step for one in detail.stagings if one.state == "running" and one.step)

@@ -46,8 +46,14 @@ def took(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def speed(per_second: float) -> str:
+    """`4.2 MiB/s`, `41 MiB/s`."""
+    number, unit = size(per_second).split(" ")
+    return f"{number.partition('.')[0] if len(number) > 3 else number} {unit}/s"
+
+
 def upload(transfers: Iterable["Transfer"], now: datetime, width: int = BAR) -> Cell:
-    """One or several uploads as one: `[####----] 58% 41.2 MiB/s ETA 1m12s`, or that no byte comes."""
+    """One or several uploads as one: `[####----] 58% 41 MiB/s ETA 1m12s`, or that no byte comes."""
     moving = list(transfers)
     done, total = sum(one.done for one in moving), sum(one.total for one in moving)
     told, tone = pace(moving, now)
@@ -55,14 +61,14 @@ def upload(transfers: Iterable["Transfer"], now: datetime, width: int = BAR) -> 
 
 
 def pace(transfers: Iterable["Transfer"], now: datetime) -> Cell:
-    """How fast they are as one: `41.2 MiB/s ETA 1m12s`, or that no byte comes."""
+    """How fast they are as one: `41 MiB/s ETA 1m12s`, or that no byte comes."""
     moving = list(transfers)
     silent = (now - max(one.byte_at for one in moving)).total_seconds()
     if silent >= SILENT:
         # In steps of 5 s: it changes often enough to be believed, and costs few bytes.
         return f"no byte for {left(silent // 5 * 5)}", "warn"
     rate = sum(one.per_second for one in moving if now - one.byte_at < timedelta(seconds=SILENT))
-    told = [f"{size(rate)}/s"] if rate else []
+    told = [speed(rate)] if rate else []
     ends = [one.ends_at for one in moving if one.ends_at is not None]
     if len(moving) == 1 and ends:
         told.append(f"ETA {left((ends[0] - now).total_seconds())}")

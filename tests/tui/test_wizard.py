@@ -1,0 +1,180 @@
+"""The wizard without an engine: what was filled in as a profile, the plan in lines, leaving while it is planned."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from engine.catalog.profiles import profile_of
+from engine.console.plans import Choices, PlannedVm, Preview, Problem
+from engine.errors import SlipwayError
+from engine.jobs.submit import Ordered
+from tests.tui.conftest import FixedFeed, fixed, until
+from tui.present import wizard
+from tui.present.text import Line
+from tui.present.wizard import AFTER, BESIDE, Vm
+from tui.screens.plan import PlanScreen
+from tui.screens.vms import VmsScreen
+from tui.screens.wizard import Source, Step
+
+LAB = {
+    "name": " lab01 ",
+    "endpoint": "vc01",
+    "domain": "lab01.lan",
+    "vapp": "",
+    "portgroup": "",
+    "subnet": "10.1.2.0/24",
+}
+
+
+def text(lines: list[Line]) -> str:
+    return "\n".join("".join(text for text, _ in line) for line in lines)
+
+
+# What was filled in
+
+
+def test_rows_become_steps_in_order() -> None:
+    vms = [Vm("zcore-1", "zcore", "2"), Vm("esxi-1", "a", "11"), Vm("esxi-1", "b", "10.1.2.12", BESIDE), Vm("nsx-1")]
+    document = wizard.document({**LAB, "gateway": "10.1.2.1", "dns": "", "ntp": ""}, vms)
+    profile = profile_of(document, "here")
+    assert [[entry.hostname for entry in step] for step in profile.steps] == [["zcore"], ["a", "b"], ["nsx"]]
+    assert [profile.address(entry) for step in profile.steps for entry in step][:3] == [
+        "10.1.2.2",
+        "10.1.2.11",
+        "10.1.2.12",
+    ]
+    assert (profile.name, profile.vapp, profile.network.gateway, profile.network.dns) == (
+        "lab01",
+        None,
+        "10.1.2.1",
+        None,
+    )
+
+
+def test_the_first_row_is_beside_nothing() -> None:
+    assert [
+        len(step) for step in wizard.document(LAB, [Vm("a-1", order=BESIDE), Vm("b-1", order=BESIDE)])["components"]
+    ] == [2]
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        (Vm("c-1", "esxi11", "11"), Vm("c-1", "esxi12", "12", BESIDE)),
+        (Vm("c-1", "esxi09", "10.1.2.9"), Vm("c-1", "esxi10", "10.1.2.10", BESIDE)),
+        (Vm("c-1", "zcore", ""), Vm("c-1", "", "", BESIDE)),
+    ],
+)
+def test_one_more_row_counts_on(above: Vm, below: Vm) -> None:
+    assert wizard.next_vm(above) == below
+
+
+def test_only_what_was_filled_in_replaces() -> None:
+    given = {
+        "file": "x",
+        "name": "lab07",
+        "endpoint": "",
+        "domain": " ",
+        "vapp": "",
+        "portgroup": "pg",
+        "password": "p",
+    }
+    assert wizard.overrides(given) == (("name", "lab07"), ("network.portgroup", "pg"))
+
+
+# The plan
+
+
+def preview(*problems: Problem, way: str = "staged", why: str = "") -> Preview:
+    vms = tuple(PlannedVm(f"{name}.lab01.lan", "10.1.2.3", "esxi-1.0", way, why) for name in "abcde")
+    profile = profile_of(wizard.document(LAB, [Vm("esxi-1.0", "a", "3")]), "here")
+    return Preview(
+        "lab01", "vc01", vms, ("esxi-1.0",), 3 << 20, 9 << 20, 1 << 40, problems, True, Ordered(profile, "s3cret")
+    )
+
+
+@pytest.mark.parametrize("width", [56, 76, 156])
+def test_the_plan_tells_all_within_the_width(width: int) -> None:
+    problem = Problem(
+        "no portgroup named x: there is " + ", ".join(f"pg-{number}" for number in range(30)), "check the name"
+    )
+    lines = wizard.plan(preview(problem, way="direct", why="the template is tampered: its disks were changed"), width)
+    shown = text(lines)
+    assert max(sum(cell_len(text) for text, _ in line) for line in lines) <= width
+    for told in (
+        "1 problem",
+        "pg-29",
+        "check the name",
+        "a, b, c and 2 more: the template",
+        "3.0 MiB",
+        "on at the end",
+    ):
+        assert told in shown
+    assert "s3cret" not in shown
+    assert "s3cret" not in repr(preview())
+
+
+def test_with_every_vm_in_trouble_nothing_is_said_of_bytes() -> None:
+    shown = text(wizard.plan(preview(Problem("a", ""), Problem("b", ""), way=""), 76))
+    assert "2 problems" in shown
+    assert "upload" not in shown
+
+
+# Leaving
+
+
+class Waiting(FixedFeed):
+    """Answers only when told to."""
+
+    done: Callable[[Any], None] | None = None
+    refused: Callable[[SlipwayError], None] | None = None
+
+    def ask(self, verb: Any, done: Any, refused: Any) -> None:
+        self.asked.append(verb)
+        self.done, self.refused = done, refused
+
+
+def test_a_plan_that_comes_after_the_form_was_left_is_not_shown() -> None:
+    async def scenario() -> None:
+        feed = Waiting({"endpoints": (), "deploys": ()})
+        console = fixed(feed)
+        async with console.run_test(size=(80, 24)) as pilot:
+            await until(console, lambda: console.page is not None and console.page.standing == "empty", "the page")
+            await pilot.press("3")
+            await until(console, lambda: console.page.place == "deploys" and console.page.standing == "empty", "rows")  # type: ignore[union-attr]
+            await pilot.press("n")
+            assert feed.done is not None
+            feed.done(Choices(("vc01",), ("esxi-1.0",)))
+            await until(console, lambda: isinstance(console.screen, Source), "the first question")
+            await pilot.press("f")
+            await until(console, lambda: isinstance(console.screen, Step), "the form")
+            await pilot.press("x", "ctrl+s", "ctrl+s")
+            assert len(feed.asked) == 2, "sent once"
+            await pilot.press("escape")
+            feed.done(preview())
+            await pilot.pause()
+            assert isinstance(console.screen, Source), "nothing comes up by itself"
+            await pilot.press("f", "ctrl+s")
+            feed.done(preview())
+            await until(console, lambda: isinstance(console.screen, PlanScreen), "the plan")
+            await pilot.press("enter", "enter")
+            assert len(feed.asked) == 4, "deployed once"
+
+    asyncio.run(scenario())
+
+
+def test_one_vm_stays_and_the_arrows_go_from_row_to_row() -> None:
+    async def scenario() -> None:
+        console = fixed(FixedFeed({"endpoints": ()}))
+        left: list[list[Vm]] = []
+        async with console.run_test(size=(80, 24)) as pilot:
+            await console.push_screen(
+                VmsScreen("lab", [Vm("a-1", "a1", "1")], ("a-1", "b-1"), lambda *_: None, left.append)
+            )
+            await pilot.press("ctrl+x", "ctrl+n", "ctrl+n", "up", "up", "ctrl+u", *"zero", "down", "ctrl+x", "escape")
+        assert left == [[Vm("a-1", "zero", "1", AFTER), Vm("a-1", "a3", "3", BESIDE)]]
+
+    asyncio.run(scenario())
