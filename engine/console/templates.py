@@ -205,7 +205,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
         uid=uid,
         component=component,
         state=state,
-        why=why,
+        why=why or (_held_up(told[-1]) if told and at_work else ""),
         active=last is not None and last.active and uid == component,
         path=template.path if template else "",
         digest=template.digest if template else "",
@@ -250,6 +250,11 @@ def _transfer(desk: Desk, step: Step) -> Transfer | None:
     rate, now = desk.rates.of(step.id, step.done, step.total), datetime.now(UTC)
     ends_at = None if rate.left is None else now + timedelta(seconds=rate.left)
     return Transfer(step.done, step.total, rate.per_second, now - timedelta(seconds=rate.silent), ends_at)
+
+
+def _held_up(step: Step) -> str:
+    """What it waits for, if that is what it does."""
+    return f"{step.step} {step.detail}" if step.step in ("waiting", "trying again") else ""
 
 
 def _held(claim: Standing | None) -> str:

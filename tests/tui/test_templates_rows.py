@@ -109,6 +109,13 @@ def test_a_staging_under_way_is_one_row_with_its_bytes(desk: Desk) -> None:
     assert "stage esxi" in row.claim
 
 
+def test_one_that_waits_says_for_what(desk: Desk) -> None:
+    job = staging(desk.store)
+    steps.write(desk.store, job.id, [NewStep(UID, "trying again", "in 8 s: vc01 does not answer")])
+    row = only(desk)
+    assert (row.state, row.why) == ("staging", "trying again in 8 s: vc01 does not answer")
+
+
 def test_the_work_of_another_store_is_a_row_of_its_own(desk: Desk) -> None:
     staging(desk.store)
     other = f"{UID}.staging-abcdef-3"
