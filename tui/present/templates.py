@@ -73,7 +73,8 @@ def note(row: "TemplateRow", now: datetime) -> Cell:
         return printable(f"{told}{', ' + row.why if row.why else ''}"), "warn"
     told = row.why or row.step
     if told:
-        return printable(told), sign("template", row.state).tone
+        held_up = row.active and row.step in ("waiting", "trying again")
+        return printable(told), "warn" if held_up else sign("template", row.state).tone
     return ("-" if row.children is None else _used(row.children), "dim")
 
 
