@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.errors import CertificateRefused
 
 COLUMNS = (
-    Column("Name", 12, grow=1),
+    Column("Name", 11, grow=1),
     Column("State", 13),
     Column("Version", 7, drop=3, sort=lambda row: row.version or None),
     Column("Lat", 5, align="right", drop=2, sort=lambda row: row.latency),
