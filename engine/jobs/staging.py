@@ -91,7 +91,9 @@ def failed(work: Work, now: Now, error: SlipwayError) -> Now:
 
 
 def cancelled(work: Work, now: Now, error: SlipwayError) -> Now:
-    """What follows when a step stopped because the job is being cancelled."""
+    """What follows when a step stopped because the job is being cancelled. What is renamed is staged."""
+    if now["next"] == "tidy":
+        return {"next": "end", "state": State.SUCCEEDED}
     jobs.note(work.store, work.job.id, str(error))
     return _ending(now, State.CANCELLED)
 

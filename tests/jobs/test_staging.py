@@ -38,6 +38,7 @@ def test_a_template_that_somebody_keeps_removing_is_not_uploaded_without_end(wor
 def test_what_is_renamed_is_staged_whatever_fails_after(work: Work) -> None:
     late = VSphereFault("cannot remove", on="esxi-1.0.retired-abcdef-1", fault="GenericVmConfigFault")
     assert staging.failed(work, {"next": "tidy"}, late) == {"next": "end", "state": jobs.State.SUCCEEDED}
+    assert staging.cancelled(work, {"next": "tidy"}, late) == {"next": "end", "state": jobs.State.SUCCEEDED}
 
 
 def test_the_claim_of_a_worker_that_died_in_the_last_step_is_released(work: Work) -> None:
