@@ -18,7 +18,7 @@ from storage.components import Component, Kind
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One component. `state`: enabled, disabled, no OVA, unsupported; `why` explains any but enabled.
+    """One component. `state`: enabled, disabled, no OVA, OVA gone, unsupported; `why` explains any but enabled.
 
     `size_bytes` of the file, None while nobody looked or where there is none; `size_text` is what its file says.
     `staged` are the endpoints that have its template. `properties` and `networks`: what the OVA is asked and given.
@@ -95,7 +95,7 @@ def _state(one: Component, file: FileSeen) -> tuple[str, str]:
     if not one.enabled:
         return "disabled", "it is not deployed; templates that are staged stay"
     if file.error:
-        return "no OVA", f"its file cannot be read: {file.error}"
+        return "OVA gone", f"its file cannot be read: {file.error}"
     if not one.ova_path:
         fetched = "downloads are not there yet" if one.kind is not Kind.UNSUPPORTED else "nothing fetches it"
         return "no OVA", f"it has no file on this machine, and {fetched}"

@@ -127,7 +127,7 @@ def test_an_ova_is_read_and_becomes_the_components(library: Store, ova: Path) ->
         assert driver.page.table.rows[0].state == "enabled"
         ova.unlink()
         await driver.press("r")
-        await driver.rows(lambda rows: rows[0].state == "no OVA", "the file is gone")
+        await driver.rows(lambda rows: rows[0].state == "OVA gone", "the file is gone")
         assert "No such file" in driver.page.table.rows[0].why
 
     drive(library, "components", scenario)

@@ -57,10 +57,11 @@ def test_one_that_can_be_staged() -> None:
     }
 
 
-def test_one_without_ova_says_what_its_file_says_and_which_key() -> None:
+def test_one_without_ova_has_the_size_that_its_file_says() -> None:
     shown = cells(replace(ROW, state="no OVA", ova_path="", size_bytes=None, staged=(), checksum=""))
-    assert (shown["State"], shown["Size"], shown["Sum"]) == ("? no OVA", "869 MB", "no")
-    assert (shown["Staged"], shown["OVA"]) == ("-", "f says where")
+    assert (shown["State"], shown["Size"], shown["Sum"]) == ("- no OVA", "869 MB", "no")
+    assert (shown["Staged"], shown["OVA"]) == ("-", "-")
+    assert cells(replace(ROW, state="OVA gone"))["OVA"] == "Nested_ESXi8.0u3g.ova"
 
 
 def test_every_kind_fits_its_column_and_is_explained() -> None:

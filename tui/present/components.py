@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cli.units import size
 from tui.present.progress import upload
 from tui.present.states import sign
-from tui.present.text import Cell, Line, fields, plain, printable, wrapped
+from tui.present.text import Cell, Line, fields, fit, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ KINDS = {"unsupported": "hand"}
 def _file(row: "ComponentRow") -> Cell:
     """The file's name first: that is what tells it from others where there is little room."""
     name = row.ova_path.rpartition("/")[2]
-    if not name:
-        return ("-", "dim") if row.state != "no OVA" else ("f says where", "warn")
-    return printable(name), "bad" if row.state == "no OVA" else "dim"
+    return printable(name) or "-", "bad" if row.state == "OVA gone" else "dim"
 
 
 def bytes_of(row: "ComponentRow") -> str:
@@ -105,7 +103,12 @@ def _meaning(kind: str) -> str:
 def _pairs(title: str, pairs: tuple[tuple[str, str], ...]) -> list[Line]:
     if not pairs:
         return []
-    return [(), ((title, "dim"),), *[((f"  {printable(name)} ", "dim"), plain(value)) for name, value in pairs]]
+    width = min(26, max(len(name) for name, _ in pairs)) + 2
+    return [
+        (),
+        ((title, "dim"),),
+        *[((f"  {fit(printable(name), width)}", "dim"), plain(value)) for name, value in pairs],
+    ]
 
 
 def reading(one: "Reading", now: datetime) -> Cell:

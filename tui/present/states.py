@@ -78,7 +78,8 @@ SIGNS: dict[str, dict[str, Sign]] = {
     "component": {
         "enabled": Sign(READY, "enabled", "ok"),
         "disabled": Sign(OFF, "disabled", "dim"),
-        "no OVA": Sign(UNKNOWN, "no OVA", "warn"),
+        "no OVA": Sign(OFF, "no OVA", "dim"),
+        "OVA gone": Sign(FAILED, "OVA gone", "bad"),
         "unsupported": Sign(FAILED, "unsupported", "bad"),
     },
     "setting": {
