@@ -81,6 +81,8 @@ class Page(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.standing = Standing.LOADING
+        self.looked_at: str | None = None
+        """The key of the row that has a screen of its own."""
         self.pulse: Pulse | None = None
         self._read_at: datetime | None = None
         self._error = ""
@@ -109,9 +111,8 @@ class Page(Screen[None]):
         """Why the action cannot be taken now, "" when it can. A page adds its own reasons."""
         if action.writes and self.app.read_only:
             return "this console is read-only"
-        if action.id in ("filter", "sort") and not self.table.total:
-            return "there is no row yet"
-        if action.scope == Scope.TABLE and action.id not in ("filter", "sort") and self.row is None:
+        # Never the filter: what is typed after a `/` that was refused would be taken for keys.
+        if action.scope == Scope.TABLE and action.id != "filter" and self.row is None:
             return "there is no row"
         if action.id == "reverse" and self.table.sorted_by is None:
             return f"{self.app.key_of(BY_ID['sort'])} sorts by a column first"
@@ -171,13 +172,15 @@ class Page(Screen[None]):
 
     @property
     def row(self) -> Any | None:
-        """The row under the cursor."""
-        return self.table.row
+        """The row that has a screen of its own, else the one under the cursor."""
+        return self.table.row if self.looked_at is None else self.table.find(self.looked_at)
 
     @property
     def rows(self) -> list[Any]:
-        """The marked rows, or the one under the cursor."""
-        return self.table.marked_rows
+        """What an action is for: the row that has a screen of its own; else the marked ones, or that of the cursor."""
+        if self.looked_at is None:
+            return self.table.marked_rows
+        return [self.row] if self.row is not None else []
 
     # Readings
 

@@ -1,0 +1,80 @@
+"""Keys one after the other: the next one is given to nobody before what the one before has brought about is there.
+
+Textual hands a key to whatever has the focus when it is read. Who types ahead, or whose line delivers ten keys at once,
+would type a form's second field into its first, and lose what comes before a dialog is there.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from textual.dom import DOMNode
+from textual.events import Key
+from textual.message_pump import MessagePump
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.screen import Screen
+
+AT_MOST = 1.0
+"""Seconds that a key holds up the next: a widget that was removed meanwhile never answers."""
+
+PASSES = 2
+"""A key goes from parent to parent up to the app, which takes the action; what that brings about goes the same way."""
+
+
+class TypeAhead:
+    """The keys that wait, and whose turn it is."""
+
+    def __init__(self, app: "App[int]", deliver: Callable[[Key], Awaitable[None]]) -> None:
+        """`deliver` gives a key to whatever has the focus now."""
+        self._app, self._deliver = app, deliver
+        self._waiting: deque[Key] = deque()
+        self._turn = 0
+        self._busy = False
+        self._shown: Screen[object] | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+
+    async def take(self, key: Key) -> None:
+        """Deliver the key, at once or in its turn."""
+        if self._busy:
+            self._waiting.append(key)
+        else:
+            await self._begin(key)
+
+    async def _begin(self, key: Key) -> None:
+        self._busy = True
+        self._turn += 1
+        turn = self._turn
+        self._watchdog = asyncio.get_running_loop().call_later(AT_MOST, self._end, turn)
+        self._shown = self._app.screen
+        focused = self._app.focused or self._app.screen
+        await self._deliver(key)
+        self._go_up(turn, list(focused.ancestors_with_self) * PASSES)
+
+    def _go_up(self, turn: int, nodes: list[DOMNode]) -> None:
+        """Wait until each of them has done what the key has made it do."""
+        while nodes:
+            node = nodes.pop(0)
+            if isinstance(node, MessagePump) and node.call_later(self._go_up, turn, nodes):
+                return
+        self._screen_is_there(turn)
+
+    def _screen_is_there(self, turn: int) -> None:
+        """A screen that the key has opened must have its focus first."""
+        screen = self._app.screen
+        if screen is self._shown or not screen.call_after_refresh(self._end, turn):
+            self._end(turn)
+
+    def _end(self, turn: int) -> None:
+        if turn == self._turn and self._busy:
+            self._busy = False
+            if self._watchdog is not None:
+                self._watchdog.cancel()
+            if self._waiting:
+                self._app.call_later(self._begin_next)
+
+    async def _begin_next(self) -> None:
+        if self._waiting and not self._busy:
+            await self._begin(self._waiting.popleft())
