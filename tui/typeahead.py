@@ -38,7 +38,7 @@ class TypeAhead:
 
     async def take(self, key: Key) -> None:
         """Deliver the key, at once or in its turn."""
-        if self._busy:
+        if self._busy or self._waiting:
             self._waiting.append(key)
         else:
             await self._begin(key)
