@@ -74,6 +74,10 @@ docs: setup ## the documents that are made from the code; tests say when they ar
 screenshots: setup ## every screen of the console as SVG and PNG, from the demo at work
 	@$(PYTHON) -m screenshots.make $(ARGS)
 
+.PHONY: bench-console
+bench-console: setup ## the measured claims: the console on a pty beside Textual's own
+	$(PYTHON) -m bench.console $(ARGS)
+
 .PHONY: lock
 lock: setup ## pin the dependencies anew within pyproject.toml's ranges; newest: make lock ARGS=--upgrade
 	make/lock.sh $(ARGS)
