@@ -22,6 +22,7 @@ from storage.store import Store
 from tests.tui.conftest import NOW, FixedFeed, fixed, until
 from tui.present import deploys as present
 from tui.present import progress
+from tui.present.filter import Filter
 from tui.present.text import Line
 
 MIB = 1 << 20
@@ -400,3 +401,27 @@ def test_the_log_is_that_of_the_deployment(store: Store, endpoint: int, home: Pa
         assert history.of_deployment(desk, made.id, 1) == (told[-1],)
         log.unlink()
         assert history.of_deployment(desk, made.id, 100) == ()
+
+
+def test_in_its_own_screen_an_action_is_for_that_one_whatever_is_marked_or_filtered() -> None:
+    async def scenario() -> None:
+        first, second = row("running", name="lab01"), replace(row("running", name="lab02"), id=8)
+        console = fixed(FixedFeed({"endpoints": (), "deploys": (first, second)}))
+        async with console.run_test(size=(80, 24)) as pilot:
+            await until(console, lambda: console.page is not None and console.page.standing == "empty", "the page")
+            await pilot.press("3")
+            await until(console, lambda: console.page.place == "deploys" and console.page.standing == "ready", "rows")  # type: ignore[union-attr]
+            page = console.page
+            assert page is not None
+            await pilot.press("down", "space", "up", "enter")
+            page.table.filter = Filter("lab02")
+            page.table.arrange()
+            assert [one.name for one in page.rows] == ["lab01"]
+            await pilot.press("C")
+            assert "lab01 (id 7)" in console.screen.query_one("#lines").text  # type: ignore[attr-defined]
+            assert "lab02" not in console.screen.query_one("#lines").text  # type: ignore[attr-defined]
+            await pilot.press("escape", "escape")
+            assert console.screen is page
+            assert [one.name for one in page.rows] == ["lab02"]
+
+    asyncio.run(scenario())

@@ -71,7 +71,7 @@ def test_a_staged_one() -> None:
 
 def test_one_that_is_being_staged_tells_rate_and_time_left() -> None:
     shown = cells(STAGING)
-    assert (shown["State"], shown["Size"], shown["Note"]) == ("> staging 61%", "1.0 GiB", "41.0 MiB/s ETA 12s")
+    assert (shown["State"], shown["Size"], shown["Note"]) == ("> staging 61%", "1.0 GiB", "41 MiB/s ETA 12s")
 
 
 def test_without_a_byte_there_is_no_false_time_left() -> None:

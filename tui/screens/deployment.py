@@ -26,7 +26,10 @@ LOG_LINES = 5000
 
 
 class DeploymentScreen(DetailScreen):
-    """VMs, what they wait for, steps; from 160x48 on the log below. The page's own actions work here too."""
+    """VMs, what they wait for, steps; from 160x48 on the log below. The page's own actions work here too.
+
+    Its handlers of events come before those of the detail screen, which Textual calls by itself.
+    """
 
     DEFAULT_CSS = """
     DeploymentScreen #lines { height: 2fr; }
@@ -52,7 +55,6 @@ class DeploymentScreen(DetailScreen):
         """From now on this one is read in full."""
         self._deploys.opened = self
         self._deploys.watch_row()
-        super().on_mount()
 
     def on_unmount(self) -> None:
         """No longer."""
@@ -62,7 +64,6 @@ class DeploymentScreen(DetailScreen):
     def on_resize(self) -> None:
         """With the log or without."""
         self.set_class(self.size.width >= LARGE and self.size.height >= TALL, "-large")
-        super().on_resize()
 
     def draw(self) -> None:
         """What has come is shown at once."""
@@ -72,7 +73,7 @@ class DeploymentScreen(DetailScreen):
     def _show(self) -> None:
         super()._show()
         page = self._deploys
-        row = next((one for one in page.table.rows if page.view.key(one) == self._key), None)
+        row = page.table.find(self._key)
         log = self.query_one("#log", Lines)
         if log.display:
             log.show(present.log(row))

@@ -68,12 +68,10 @@ class DeploysPage(Page):
     def on_resize(self) -> None:
         """From 160x48 on there is room for the log."""
         self.set_class(self.size.width >= LARGE and self.size.height >= TALL, "-large")
-        super().on_resize()
         self.call_after_refresh(self.watch_row)
 
     def on_table_moved(self) -> None:
         """Another one is looked at."""
-        super().on_table_moved()
         self.watch_row()
 
     def watch_row(self) -> None:
@@ -86,7 +84,7 @@ class DeploysPage(Page):
 
     def detail(self, row: Any, now: datetime) -> list[Line]:
         """All that is known of it, as wide as there is room."""
-        return present.detail(row, now, max(56, self.size.width - 4))
+        return present.detail(row, now, max(56, self.app.size.width - 4))
 
     def _show_detail(self) -> None:
         super()._show_detail()

@@ -35,17 +35,26 @@ class DetailScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Once a second it is drawn anew; only changed lines are painted."""
-        self.set_interval(2.0 if self.app.slow else 1.0, self._show)
+        self._page.looked_at = self._key
+        self.set_interval(2.0 if self.app.slow else 1.0, self._tick)
         self._show()
         self.query_one(Lines).focus()
+
+    def on_unmount(self) -> None:
+        """The page's actions are for its own rows again."""
+        self._page.looked_at = None
 
     def on_resize(self) -> None:
         """Broken into other lines."""
         self._show()
 
+    def _tick(self) -> None:
+        if not self.app.paused:
+            self._show()
+
     def _show(self) -> None:
         page = self._page
-        row = next((one for one in page.table.rows if page.view.key(one) == self._key), None)
+        row = page.table.find(self._key)
         title = f"{page.title_text} > {self._key}"
         self.query_one("#place", FrameLine).show(
             frame.place(title, page.pulse, page.standing, self.app.paused, self.app.read_only, self.size.width)

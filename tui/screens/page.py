@@ -144,6 +144,15 @@ class Page(Screen[None]):
         self.app.feed.look(self)
         self._show_frame()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether it is painted. Behind another screen it waits: Textual would paint that one whole for every cell
+        that changes here. Below the filter's line it follows what is typed.
+        """
+        from tui.screens.prompt import Prompt
+
+        return self.app.screen is self or isinstance(self.app.screen, Prompt)
+
     def on_screen_resume(self) -> None:
         """On the screen again: read anew."""
         self._clockwork.resume()

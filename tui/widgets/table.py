@@ -143,6 +143,10 @@ class Table(Painter, can_focus=True):
         """The rows as shown, in order."""
         return self._order
 
+    def find(self, key: str) -> Any | None:
+        """The row of that key, also one that the filter keeps back."""
+        return next((row for row in self._rows if self.view.key(row) == key), None)
+
     def show(self, rows: Sequence[Any]) -> None:
         """Show these rows; the cursor stays on its row, the marks on theirs."""
         if rows is self._rows and rows:
