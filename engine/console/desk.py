@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.cancel import Cancel
 from engine.console.catalog import Catalog
+from engine.console.doing import doing
 from engine.console.files import Files
 from engine.console.observer import Observer
 from engine.console.rates import Rates
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What the first line of every page says. `worker`: running, none, hung. `down`: endpoints that do not answer."""
+    """What the first line of every page says. `worker`: running, none, hung. `down`: endpoints that do not answer;
+    `doing`: the running jobs, in words.
+    """
 
     running: int
     queued: int
@@ -38,6 +41,7 @@ class Pulse:
     endpoints: int
     staging: bool
     worker: str
+    doing: tuple[str, ...] = ()
 
 
 class Desk:
@@ -95,6 +99,7 @@ class Desk:
             endpoints=self.observer.count,
             staging=settings.is_on(self.store, settings.FLAG),
             worker="hung" if hung else "running" if worker or is_there(self.store) else "none",
+            doing=doing(self.store, active),
         )
 
     def finish(self, work: threading.Thread, cancel: Cancel) -> None:

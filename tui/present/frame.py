@@ -110,9 +110,11 @@ def nothing_fits(words: str, total: int) -> list[Line]:
 
 def too_small(pulse: "Pulse | None", size: "Size") -> list[Line]:
     """The body below 60x16."""
-    running = status(pulse) if pulse is not None else []
+    width = max(1, size.width - 2)
+    doing: list[Cell] = [(fit(printable(f"> {one}"), width), "busy") for one in pulse.doing] if pulse else []
+    running = status(pulse) if pulse else []
     return [
-        *[(cell,) for cell in reversed(running)],
-        ((fit(f"too small: {size.width}x{size.height}, needs 60x16", max(1, size.width - 2)), "warn"),),
+        *[(cell,) for cell in (*doing, *reversed(running))],
+        ((fit(f"too small: {size.width}x{size.height}, needs 60x16", width), "warn"),),
         (("q", "key"), (" quit; jobs go on", "dim")),
     ]
