@@ -11,7 +11,7 @@ from tests.tui.conftest import NOW
 from tests.tui.rows import endpoint
 from tui.present import endpoints as present
 from tui.present import findings
-from tui.present.text import Line
+from tui.present.text import Line, broken
 
 NOTHING = {"version": "", "latency": None, "templates": None, "free_bytes": None, "capacity_bytes": None, "seen": None}
 
@@ -140,3 +140,10 @@ def test_findings_are_copied_whole() -> None:
     copied = findings.text("vc01", FOUND).splitlines()
     assert copied[0] == "endpoint vc01"
     assert copied[3] == "missing  datastore: no datastore named vsan; did you mean vsan1?"
+
+
+def test_a_line_that_is_too_long_goes_on_below_itself() -> None:
+    line: Line = (("  goes   ", "bad"), ("its address, password and trust", "plain"))
+    assert broken(line, 40) == [line]
+    assert text(broken(line, 30)).splitlines() == ["  goes   its address, password", "         and trust"]
+    assert text(broken((("  all of it in one", "warn"),), 14)).splitlines() == ["  all of it in", "  one"]

@@ -32,6 +32,11 @@ ADVICE = {
 }
 """What to do here; the engine tells the command line's way."""
 
+COMPARE = (
+    "Compare it with the fingerprint that the server itself shows. With your consent this certificate, and no other, is"
+    " accepted from now on."
+)
+
 NAMES = 14
 """Cells of a label in the detail."""
 
@@ -127,16 +132,14 @@ def certificate(refused: "CertificateRefused") -> list[Line]:
         (("  SHA-256      ", "dim"), (fingerprint(refused.fingerprint)[0], "title")),
         *[(("               ", "dim"), (line, "title")) for line in fingerprint(refused.fingerprint)[1:]],
         (),
-        (("  Compare it with the fingerprint that the server itself shows. With your", "plain"),),
-        (("  consent this certificate, and no other, is accepted from now on.", "plain"),),
+        ((f"  {COMPARE}", "plain"),),
         (),
     ]
 
 
 ANYBODY: list[Line] = [
-    (("  No certificate is checked then: anybody on the way to this vCenter can", "warn"),),
-    (("  read the password and change what is sent. To pin its certificate is as", "warn"),),
-    (('  easy: esc, and "an authority of this machine, else ask".', "warn"),),
+    (("  No certificate is checked then: anybody on the way can read the password and change what is sent.", "warn"),),
+    (('  To pin it is as easy: esc, and "an authority of this machine, else ask".', "plain"),),
     (),
 ]
 

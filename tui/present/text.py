@@ -77,6 +77,17 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line for line in lines if line] or [""]
 
 
+def broken(line: Line, width: int) -> list[Line]:
+    """The line in lines of that width: its last cell goes on below itself."""
+    if sum(cell_len(text) for text, _ in line) <= width:
+        return [line]
+    *before, (text, tone) = line
+    blank = len(text) - len(text.lstrip())
+    indent = sum(cell_len(one) for one, _ in before) + blank
+    first, *rest = wrapped(text, max(10, width - indent))
+    return [(*before, (" " * blank + first, tone)), *[((" " * indent, "plain"), (more, tone)) for more in rest]]
+
+
 def fields(pairs: list[tuple[str, object]], width: int = 14, room: int = 42) -> list[Line]:
     """Label and value, one below the other; a Cell as value keeps its colour. A long value goes on below itself, so
     that a path or a digest is whole also beside the list.

@@ -20,6 +20,9 @@ from tui.widgets.lines import Lines
 LABEL = 16
 """Cells of a field's label."""
 
+MOST, MOST_WRONG, FRAME = 16, 6, 4
+"""Rows: of fields and of what is wrong at most; of the frame, title and keys included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -50,7 +53,7 @@ class Form(ModalScreen[bool]):
     Form { align: center middle; background: $background 60%; }
     Form #box { width: 78; max-width: 100%; height: auto; max-height: 100%; }
     Form #box { border: solid $secondary; background: $background; }
-    Form #fields { height: auto; max-height: 16; }
+    Form #fields { height: auto; }
     Form .field { height: 1; }
     Form Label { width: 17; color: $dim; padding: 0 0 0 1; }
     Form Input { background: $panel; width: 1fr; }
@@ -129,7 +132,7 @@ class Form(ModalScreen[bool]):
     def wrong(self, error: SlipwayError | str, field: str = "") -> None:
         """It was not: say why, and go to the field that the error names."""
         self._busy = False
-        self._say([((line, "bad"),) for line in wrapped(str(error), 72)])
+        self._say([((line, "bad"),) for line in wrapped(str(error), max(20, min(72, self.size.width - 6)))])
         if field:
             self.query_one(f"#{field}").focus()
 
@@ -147,6 +150,17 @@ class Form(ModalScreen[bool]):
         wrong.display = bool(lines)
         wrong.styles.height = max(1, len(lines))
         wrong.show(lines)
+        self._fit(len(lines))
+
+    def on_resize(self) -> None:
+        """More or fewer rows."""
+        self._fit(len(self.query_one("#wrong", Lines).text.splitlines()))
+
+    def _fit(self, wrong: int) -> None:
+        """The fields scroll where there is no room: title, keys and what is wrong are always in view."""
+        self.query_one("#fields").styles.max_height = max(
+            2, min(MOST, self.size.height - FRAME - min(wrong, MOST_WRONG))
+        )
 
 
 def _widget(field: Field) -> Widget:
