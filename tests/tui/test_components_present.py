@@ -52,7 +52,7 @@ def test_one_that_can_be_staged() -> None:
         "State": "o enabled",
         "Size": "911 MiB",
         "Sum": "yes",
-        "Staged": "vc-01 +2",
+        "Staged": "3: vc-01 vc-02 vc-03",
         "OVA": "Nested_ESXi8.0u3g.ova",
     }
 

@@ -19,8 +19,8 @@ COLUMNS = (
     Column("State", 13, grow=1),
     Column("Size", 8, align="right", drop=2, sort=lambda row: row.size_bytes),
     Column("Sum", 3, drop=3),
-    Column("Staged", 8, grow=1, sort=lambda row: len(row.staged)),
-    Column("OVA", 16, grow=3, drop=1),
+    Column("Staged", 9, grow=1, sort=lambda row: len(row.staged)),
+    Column("OVA", 15, grow=3, drop=1),
 )
 
 WIDTH = 56
@@ -58,11 +58,9 @@ def bytes_of(row: "ComponentRow") -> str:
 
 
 def staged(row: "ComponentRow") -> str:
-    """`vc01`, or `vc01 +2`."""
-    if not row.staged:
-        return "-"
-    more = len(row.staged) - 1
-    return printable(row.staged[0]) + (f" +{more}" if more else "")
+    """`vc01`, or `2: vc01 vc02`."""
+    count = f"{len(row.staged)}: " if len(row.staged) > 1 else ""
+    return printable(count + " ".join(row.staged)) or "-"
 
 
 VIEW = View(COLUMNS, lambda row: row.uid, cells)

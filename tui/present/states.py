@@ -80,7 +80,7 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "disabled": Sign(OFF, "disabled", "dim"),
         "no OVA": Sign(OFF, "no OVA", "dim"),
         "OVA gone": Sign(FAILED, "OVA gone", "bad"),
-        "unsupported": Sign(FAILED, "unsupported", "bad"),
+        "unsupported": Sign(OFF, "unsupported", "dim"),
     },
     "setting": {
         "on": Sign(READY, "on", "ok"),

@@ -42,11 +42,11 @@ def _bytes(row: "TemplateRow") -> int | None:
 
 
 COLUMNS = (
-    Column("Uid", 15, grow=6),
+    Column("Uid", 14, grow=6),
     Column("State", 14),
     Column("Size", 8, align="right", drop=2, sort=_bytes),
     Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
-    Column("Endpoint", 8),
+    Column("Endpoint", 9),
     Column("Note", 17, grow=3, sort=lambda row: row.children),
 )
 
