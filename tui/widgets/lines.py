@@ -45,9 +45,8 @@ class Lines(Painter, ScrollView, can_focus=True):
         before, self._lines = self._lines, lines
         if self.size.height:  # before it is laid out it is at its end
             self._at_end = self.scroll_offset.y >= self.max_scroll_y
-        width = max((sum(len(text) for text, _ in line) for line in lines), default=0)
-        # As wide as the pane at least: a line that is too long is cut, and read whole in its own screen.
-        self.virtual_size = Size(min(width, self.size.width or width), len(lines))
+        # As wide as the pane, whatever the lines are: another size would lay out and paint the whole screen anew.
+        self.virtual_size = Size(self.size.width, len(lines))
         self._stay()
         top = self.scroll_offset.y
         for y in range(self.size.height):
