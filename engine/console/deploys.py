@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from engine.catalog.profiles import Profile, Secret, read_profile
 from engine.console import history
 from engine.console.desk import Desk
+from engine.console.rates import Transfer
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
@@ -18,19 +19,6 @@ from storage.deployments import REMOVED, Deployment, Item
 from storage.jobs import Job, Kind
 from storage.steps import Step
 from storage.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Bytes under way. `byte_at`: when the last one was seen to arrive; `ends_at`: when the very last one is due, None
-    when nothing can be said of that (UTC).
-    """
-
-    done: int
-    total: int
-    per_second: float
-    byte_at: datetime
-    ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,18 +262,10 @@ class _Reading:
         )
 
     def _transfer(self, step: Step | None) -> Transfer | None:
-        if step is None or not step.total or step.done >= step.total:
-            return None
-        self.moving.add(step.id)
-        rate = self.desk.rates.of(step.id, step.done, step.total)
-        now = datetime.now(UTC)
-        return Transfer(
-            done=step.done,
-            total=step.total,
-            per_second=rate.per_second,
-            byte_at=now - timedelta(seconds=rate.silent),
-            ends_at=None if rate.left is None else now + timedelta(seconds=rate.left),
-        )
+        transfer = self.desk.rates.transfer(step) if step is not None else None
+        if step is not None and transfer is not None:
+            self.moving.add(step.id)
+        return transfer
 
     def _failure(self) -> tuple[str, str, str]:
         """Which VM failed, at what and why; a removal that failed says why too."""

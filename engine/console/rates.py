@@ -5,6 +5,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from storage.steps import Step
 
 WINDOW = 30.0
 """Seconds that a rate is taken over."""
@@ -20,6 +23,19 @@ class Rate:
     per_second: float
     left: float | None
     silent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bytes under way. `byte_at`: when the last one was seen to arrive; `ends_at`: when the very last one is due, None
+    when nothing can be said of that (UTC).
+    """
+
+    done: int
+    total: int
+    per_second: float
+    byte_at: datetime
+    ends_at: datetime | None
 
 
 class Rates:
@@ -49,6 +65,14 @@ class Rates:
         silent = now - last
         left = max(0, total - done) / rate if rate and silent < SILENT else None
         return Rate(rate, left, silent)
+
+    def transfer(self, step: Step) -> Transfer | None:
+        """The bytes that this step sends; None when it sends none, or all are sent."""
+        if not step.total or step.done >= step.total:
+            return None
+        rate, now = self.of(step.id, step.done, step.total), datetime.now(UTC)
+        ends_at = None if rate.left is None else now + timedelta(seconds=rate.left)
+        return Transfer(step.done, step.total, rate.per_second, now - timedelta(seconds=rate.silent), ends_at)
 
     def forget(self, running: set[int]) -> None:
         """Drop every transfer but these."""

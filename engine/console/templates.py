@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from engine.console.deploys import Transfer
 from engine.console.desk import Desk
 from engine.console.observer import Observed, observe_all
 from engine.console.observer import State as Seen
+from engine.console.rates import Transfer
 from engine.jobs.outcome import TimedStep, timed
 from engine.staging import claims
 from engine.staging.claims import Standing
@@ -214,7 +214,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
         children=template.children if template else None,
         as_of=None if answers else seen.seen,
         step=told[-1].step if told and at_work else "",
-        transfer=_transfer(known.desk, told[-1]) if told and last and last.active else None,
+        transfer=known.desk.rates.transfer(told[-1]) if told and last and last.active else None,
         claim=_held(claim),
         needed_by=known.needed.get((endpoint.id, component), ()),
         steps=tuple(timed(told, [last], known.now)) if last else (),
@@ -242,14 +242,6 @@ def _state(
     if last is not None and _failed_lately(known, last):
         return State.FAILED, last.error
     return "", ""
-
-
-def _transfer(desk: Desk, step: Step) -> Transfer | None:
-    if not step.total or step.done >= step.total:
-        return None
-    rate, now = desk.rates.of(step.id, step.done, step.total), datetime.now(UTC)
-    ends_at = None if rate.left is None else now + timedelta(seconds=rate.left)
-    return Transfer(step.done, step.total, rate.per_second, now - timedelta(seconds=rate.silent), ends_at)
 
 
 def _held_up(step: Step) -> str:

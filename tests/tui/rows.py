@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from engine.console.components import ComponentRow
-from engine.console.deploys import DeployRow, Detail, StagingRow, Transfer, VmRow
+from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
 from engine.console.desk import Pulse
 from engine.console.endpoints import EndpointRow
 from engine.console.locks import LockRow
 from engine.console.logs import LogLine
 from engine.console.plans import Choices as DeployChoices
+from engine.console.rates import Transfer
 from engine.console.settings import SettingRow
 from engine.console.staging import Choices as StageChoices
 from engine.console.templates import Event, TemplateRow

@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 
 from engine.console import deploys, history
-from engine.console.deploys import DeployRow, Detail, StagingRow, Transfer, VmRow
+from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
 from engine.console.desk import Desk
+from engine.console.rates import Transfer
 from engine.jobs.outcome import TimedStep
 from storage import deployments, endpoints, jobs, paths, steps
 from storage.changes import Watch

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from engine.console.deploys import Transfer
+from engine.console.rates import Transfer
 from engine.console.staging import Chosen, Verified
 from engine.console.templates import Event, Lacks, TemplateRow
 from engine.jobs.outcome import TimedStep

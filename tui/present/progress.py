@@ -8,7 +8,7 @@ from cli.units import size
 from tui.present.text import Cell
 
 if TYPE_CHECKING:
-    from engine.console.deploys import Transfer
+    from engine.console.rates import Transfer
 
 SILENT = 15.0
 """Seconds without a byte after which that is said, in place of a rate and a time that no longer hold."""
