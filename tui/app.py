@@ -120,6 +120,11 @@ class Console(App[int]):
         """Our own variables, for themes that are not ours."""
         return theme.FALLBACK
 
+    def on_resize(self) -> None:
+        """What the terminal shows now is its own matter: the next frame is sent whatever it is."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.forget()
+
     def on_ready(self) -> None:
         """The first frame is on the screen: now the engine may load."""
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True), immediate=True)

@@ -26,6 +26,10 @@ class TerminalDriver(LinuxDriver):
         if sent := self._thrift.of(data):
             super().write(sent)
 
+    def forget(self) -> None:
+        """The terminal no longer shows what was sent last."""
+        self._thrift.forget()
+
     def use_mouse(self, on: bool) -> None:
         """Take the mouse from the terminal, or give it back."""
         if on:

@@ -41,11 +41,15 @@ class Thrift:
         """Nothing yet."""
         self._last = ""
 
+    def forget(self) -> None:
+        """What was sent last is not on the screen any more."""
+        self._last = ""
+
     def of(self, written: str) -> str:
         """What is sent in place of this; "" when it was sent just now."""
         if _FRAME.match(written) is None:
             if written not in _AROUND:  # the terminal may have been somebody else's meanwhile
-                self._last = ""
+                self.forget()
             return written
         if written == self._last:
             return ""

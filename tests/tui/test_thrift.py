@@ -90,6 +90,14 @@ def test_after_anything_else_was_written_it_is_sent_again() -> None:
     assert thrift.of(frame)
 
 
+def test_after_the_terminal_was_resized_it_is_sent_again() -> None:
+    thrift = Thrift()
+    frame = painted([[("a", Style())]])
+    assert thrift.of(frame)
+    thrift.forget()
+    assert thrift.of(frame)
+
+
 def test_what_is_no_frame_or_not_understood_is_sent_as_it_is() -> None:
     for written in ("\x07", "\x07", "\x1b]52;c;YQ==\x07", "\x1b[1;1H\x1b[58;5;1mx\x1b[0m", "\x1b[?25l"):
         assert Thrift().of(written) == written
