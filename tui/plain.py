@@ -27,6 +27,9 @@ PATIENCE = 5.0
 
 POLL = 1.0
 
+UNDER_WAY = ("queued", "staging", "cancelling")
+"""States of a template that somebody is at."""
+
 EVERY, SLOW_EVERY = 5.0, 20.0
 """Seconds between two lines of one job that say nothing new but how far it is."""
 
@@ -95,7 +98,7 @@ def _follow(desk: "Desk", told: dict[str, Told], every: float) -> None:
             now = told | {"store": Told(str(error), notable=False)}
             time.sleep(POLL)
         for subject in told.keys() - now.keys():
-            _say(subject, "gone")
+            _say(subject, "no more")
             del told[subject]
         for subject, one in now.items():
             before = told.get(subject)
@@ -121,10 +124,10 @@ def _everything(desk: "Desk") -> Iterator[tuple[str, Told]]:
     for one in found:
         yield f"endpoint {one.name}", _endpoint(one)
     staged = templates.read(desk)
-    counts = Counter(sign("template", row.state).word for row in staged)
+    counts = Counter(sign("template", row.state).word for row in staged if row.state not in UNDER_WAY)
     yield "templates", Told(", ".join(f"{count} {word}" for word, count in counts.most_common()) or "none")
     for row in staged:
-        if row.state in ("queued", "staging", "cancelling"):
+        if row.state in UNDER_WAY:
             moving = _percent([row.transfer])
             step = "uploading" if moving is not None else row.step
             yield f"{row.uid} on {row.endpoint}", Told(", ".join(filter(None, (row.state, step))), moving)

@@ -127,8 +127,8 @@ def test_a_closed_terminal_ends_it(store: Store, mine: Terminal) -> None:
 
 
 def test_a_deployment_is_followed_to_its_end(simlab: Lab, simulator: Simulator, mine: Terminal) -> None:
-    simulator.admin.nfc(mode="slow", bytes_per_second=MIB // 8)
-    uid, _ = simlab.add_sample("esxi", [2 * MIB])
+    simulator.admin.nfc(mode="slow", bytes_per_second=2 * MIB)
+    uid, _ = simlab.add_sample("esxi", [24 * MIB])  # more than a socket holds
     simlab.ok("deploy", str(simlab.profile("lab-blue", entries(uid, "a", "b"))), "--detach")
     process = start(mine, simlab.env["SLIPWAY_STORE"], "console", "--plain")
     shows(mine, "Changes follow", process)
@@ -183,7 +183,7 @@ def test_how_far_a_job_is_costs_a_line_only_now_and_then(monkeypatch: pytest.Mon
     assert followed(monkeypatch, {}, *readings, {"lab": Told("done")}, {}) == [
         "lab: uploading 0%",
         "lab: done",
-        "lab: gone",
+        "lab: no more",
     ]
 
 
