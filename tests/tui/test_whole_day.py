@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.cancel import Cancel
-from engine.demo.samples import LIBRARY, Appliance, make_sample
+from engine.demo.samples import Appliance, make_sample
 from engine.jobs import presence
 from engine.simulator.launcher import Simulator
 from engine.staging.holder import is_gone
@@ -23,9 +23,9 @@ from tests.tui.test_locks import HOLDER
 from tests.tui.tmux import Tmux, tmux
 
 APPLIANCES = (
-    Appliance("zcore-13.5.json", (2 * MIB,)),
+    Appliance("zcore-13.5.json", (24 * MIB,)),
     Appliance("esxi-8.0u3g.json", (4 * MIB, 2 * MIB)),
-    Appliance("zbox-13.5.json", (2 * MIB,)),
+    Appliance("zbox-13.5.json", (24 * MIB,)),
 )
 PROFILE = Path(sys.modules["engine.demo"].__path__[0]) / "nine.yaml"
 
@@ -66,7 +66,6 @@ class Operator:
 def test_a_whole_day(store: Store, vcenter: Simulator, tmp_path: Path) -> None:
     for appliance in APPLIANCES:
         make_sample(tmp_path, appliance, Cancel())
-    assert LIBRARY.exists()
     with tmux(tmp_path) as terminal:
         env = environment(store.location, TERM="tmux-256color")
         terminal.start([sys.executable, "-m", "cli"], env, 80, 24)
@@ -90,24 +89,27 @@ def the_morning(me: Operator, vcenter: Simulator, folder: Path) -> None:
     me.presses("f").sees("Switch staging on").presses("Enter").sees("staging is on")
     me.presses("1").sees("1 Endpoints").presses("a").sees("Add an endpoint")
     me.fills("vc01", f"{vcenter.host}:{vcenter.port}", "lab@vsphere.local", "of the lab", "DC0", "DC0_C0", "LocalDS_0")
-    me.fills("labs").presses("C-s").sees("Type trust").fills("trust").sees("o ready", "added vc01")
+    me.fills("labs", "", "VM Network").presses("C-s").sees("Type trust").fills("trust").sees("o ready", "added vc01")
     me.presses("9").sees("9 Components").presses("a").sees("ctrl+s").fills(str(folder)).sees("imported")
     for uid in ("esxi-8.0u3g-sample", "zbox-13.5-sample", "zcore-13.5-sample"):
         me.presses("/").presses(uid, "Enter").sees(f"/{uid}").presses("f").sees("ctrl+s")
         me.fills(str(folder / f"{uid}.ova")).sees(f"{uid} is at").presses("Escape").sees(" 3\n")
-    me.presses("2").sees("Nothing is staged").presses("a").sees("component", "endpoint").presses("C-s").sees("o staged")
+    me.presses("2").sees("Nothing is staged").presses("a").sees("Stage a component").presses("C-s").sees("o staged")
 
 
 def the_afternoon(me: Operator, store: Store, vcenter: Simulator, folder: Path) -> None:
     """Nine VMs, a cut network, a stale claim, a template that goes."""
-    vcenter.admin.nfc("slow", bytes_per_second=1 * MIB)
+    vcenter.admin.nfc("slow", bytes_per_second=2 * MIB)
     me.presses("3").sees("3 Deploys").presses("n").sees("Deploy from").presses("f").sees("profile file")
-    me.fills(str(PROFILE), "lab01", "", "lab01.example.com", "lab01", "lab01-segment", "secret-of-lab01").presses("C-s")
+    me.fills(str(PROFILE), "lab01", "vc01", "lab01.example.com", "lab01", "lab01-segment", "secret-of-lab01").presses(
+        "C-s"
+    )
     me.sees("zcore.lab01.example.com").presses("Enter").sees("lab01", "> running", "/9")
     me.sees("MiB/s").presses("Enter").sees("esxi16", "uploading").presses("Escape").sees("3 Deploys")
     vcenter.admin.listen(False)
-    me.presses("1").sees("~ stale")
+    me.presses("1").sees("~ stale", "1/1 endpoints down")
     vcenter.admin.listen(True)
+    vcenter.admin.clear_nfc()
     me.presses("r").sees("o ready").presses("3").sees("o done", "9/9")
     claim_of_a_killed_process(store)
     me.presses("4").sees("1 stale claim", "old-1.0").presses("X").sees("Clear the claim").fills("old-1.0")
