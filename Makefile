@@ -71,8 +71,9 @@ docs: setup ## the documents that are made from the code; tests say when they ar
 	$(PYTHON) -m tui.keys
 
 .PHONY: screenshots
-screenshots: setup ## every screen of the console as SVG and PNG, from the demo at work
+screenshots: setup ## every screen of the console from the demo at work, and docs/console.cast
 	@$(PYTHON) -m screenshots.make $(ARGS)
+	@$(PYTHON) -m screenshots.record
 
 .PHONY: bench-console
 bench-console: setup ## the measured claims: the console on a pty beside Textual's own
