@@ -281,7 +281,7 @@ def test_removed_by_its_name_and_nothing_else(lab: Lab, store: Store) -> None:
         await driver.rows(lambda rows: [row.state for row in rows] == ["succeeded"] * 2, "the end")
         await driver.press("X")
         await driver.shown(Confirm)
-        assert "lab02 (id 2) on vc01: 1 VMs go b.lab02.example.com" in driver.lines("lines")
+        assert "lab02 (id 2) on vc01: 1 VM goes b.lab02.example.com" in driver.lines("lines")
         await driver.enter("lab01")
         assert isinstance(driver.console.screen, Confirm), "another name removes nothing"
         await driver.enter("lab02")

@@ -248,7 +248,7 @@ def _going(row: "DeployRow") -> list[Line]:
     if not row.made:
         head = f"{row.name} (id {row.id}) on {row.endpoint}: no VM, none was made yet"
         return [((printable(head), "plain"),)]
-    head = f"{row.name} (id {row.id}) on {row.endpoint}: {len(row.made)} VMs go"
+    head = f"{row.name} (id {row.id}) on {row.endpoint}: {len(row.made)} VM{'s go' if len(row.made) > 1 else ' goes'}"
     return [((printable(head), "plain"),), *[((f"  {line}", "bad"),) for line in wrapped(", ".join(row.made), 68)]]
 
 
