@@ -248,7 +248,8 @@ def _going(row: "DeployRow") -> list[Line]:
     if not row.made:
         head = f"{row.name} (id {row.id}) on {row.endpoint}: no VM, none was made yet"
         return [((printable(head), "plain"),)]
-    head = f"{row.name} (id {row.id}) on {row.endpoint}: {len(row.made)} VM{'s go' if len(row.made) > 1 else ' goes'}"
+    goes = "1 VM goes" if len(row.made) == 1 else f"{len(row.made)} VMs go"
+    head = f"{row.name} (id {row.id}) on {row.endpoint}: {goes}"
     return [((printable(head), "plain"),), *[((f"  {line}", "bad"),) for line in wrapped(", ".join(row.made), 68)]]
 
 
