@@ -29,7 +29,7 @@ def worker(
     from storage import jobs
 
     # Who started it may have kept these back, as the console does.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     with open_store() as store:
         log.of_worker(store.id)
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it stays

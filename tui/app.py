@@ -20,6 +20,7 @@ from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
+from tui.present.frame import goodbye
 from tui.screens.page import Page, bindings
 from tui.typeahead import TypeAhead
 
@@ -99,6 +100,7 @@ class Console(App[int]):
         self.animation_level = "none"
         self.feed = feed
         self.clock = clock
+        self._store = options.store
         self.read_only = options.read_only
         self.slow = options.slow
         self.mouse = False
@@ -228,7 +230,7 @@ class Console(App[int]):
         """Leave; when jobs run the last words say that they go on."""
         page = self.page
         pulse = page.pulse if page is not None else None
-        self.exit(0, message=_goodbye(pulse.running + pulse.queued if pulse else 0, self.unfinished))
+        self.exit(0, message=goodbye(pulse.running + pulse.queued if pulse else 0, self.unfinished, self._store))
 
     def act_refresh(self) -> None:
         """Read everything again."""
@@ -312,11 +314,3 @@ class Console(App[int]):
     def _say(self, text: str, tone: str = "plain") -> None:
         if self.page is not None:
             self.page.say(text, tone)
-
-
-def _goodbye(jobs: int, unfinished: set[str]) -> str | None:
-    told = [f"stopping {one}, and removing what it made ..." for one in sorted(unfinished)]
-    if jobs:
-        goes = "1 job goes" if jobs == 1 else f"{jobs} jobs go"
-        told.append(f"{goes} on without this console. Look again: slipway, or slipway deployment list")
-    return "\n".join(told) or None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tui.app import Console
 
-SIGNALS = {signal.SIGHUP, signal.SIGTERM}
+SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
 GRACE = 2.0
 """Seconds that the console has to leave in order; output to a stalled terminal may block for ever."""

@@ -44,8 +44,8 @@ def _on_screen(options: Options) -> int:
     try:
         console.run(mouse=console.mouse)
     finally:
-        console.feed.stop()
         hangup.ended()
+        console.feed.stop()
     return console.return_code or 0
 
 

@@ -1,5 +1,7 @@
 """The frame's lines: where one is, how everything is, what is filtered, the message, the best keys."""
 
+import shlex
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -118,3 +120,13 @@ def too_small(pulse: "Pulse | None", size: "Size") -> list[Line]:
         ((fit(f"too small: {size.width}x{size.height}, needs 60x16", width), "warn"),),
         (("q", "key"), (" quit; jobs go on", "dim")),
     ]
+
+
+def goodbye(jobs: int, unfinished: Collection[str], store: str | None) -> str | None:
+    """The last words of a console of that store (None: the configured one), None when there is nothing to say."""
+    told = [f"stopping {one}, and removing what it made ..." for one in sorted(unfinished)]
+    if jobs:
+        goes = "1 job goes" if jobs == 1 else f"{jobs} jobs go"
+        slipway = f"slipway --store {shlex.quote(store)}" if store else "slipway"
+        told.append(f"{goes} on without this console. Look again: {slipway}, or {slipway} deployment list")
+    return "\n".join(told) or None
