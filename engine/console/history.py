@@ -9,7 +9,10 @@ from storage import deployments, jobs, paths
 from storage.jobs import Kind
 
 TAIL = 1 << 20
-"""Bytes from the log's end that are looked through: some 10,000 lines."""
+"""Bytes from the log's end that are looked through at most: some 10,000 lines."""
+
+PER_LINE = 4096
+"""And for each line that is wanted: most of them are of other deployments."""
 
 
 def lines(desk: Desk, deployment_id: int, job_ids: Iterable[int], last: int) -> tuple[str, ...]:
@@ -19,11 +22,12 @@ def lines(desk: Desk, deployment_id: int, job_ids: Iterable[int], last: int) -> 
     try:
         with paths.worker_log_file(desk.store.id).open("rb") as file:
             end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - TAIL))
-            text = file.read(TAIL).decode(errors="backslashreplace")
+            start = max(0, end - min(TAIL, last * PER_LINE))
+            file.seek(start)
+            text = file.read(end - start).decode(errors="backslashreplace")
     except OSError:
         return ()
-    whole = text.splitlines()[1 if end > TAIL else 0 :]
+    whole = text.splitlines()[1 if start else 0 :]
     return tuple([line for line in whole if about.search(line)][-last:])
 
 

@@ -79,7 +79,17 @@ def test_nothing_expected_is_no_division() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(-3, "0s"), (0.4, "0s"), (59, "59s"), (72, "1m12s"), (3599.6, "1h00m"), (7500, "2h05m")]
+    ("seconds", "shown"),
+    [
+        (-3, "0s"),
+        (0.4, "0s"),
+        (59, "59s"),
+        (72, "1m12s"),
+        (599, "9m59s"),
+        (1234, "20m"),
+        (3599.6, "1h00m"),
+        (7500, "2h05m"),
+    ],
 )
 def test_time_left(seconds: float, shown: str) -> None:
     assert progress.left(seconds) == shown
@@ -126,7 +136,7 @@ def test_before_the_second_look_no_time_is_left() -> None:
 
 def test_what_is_under_way() -> None:
     assert doing(row(stagings=(staging(transfer=transfer(58, 100, 41.2, left=72)),)))[0].startswith(
-        "upload [###---] 58% 41 MiB/s ETA"
+        "upload [##---] 58% 41 MiB/s ETA"
     )
     assert doing(row(vms=(vm("a", step="cloning"), vm("b", step="cloning"), vm("c", step="verifying"))))[0] == (
         "cloning 2, verifying 1"
@@ -177,7 +187,7 @@ def test_nothing_from_outside_moves_the_cursor() -> None:
 def test_cells_fit_80_columns() -> None:
     fixed_width = sum(column.width + 1 for column in present.COLUMNS if not column.drop) + 2
     assert fixed_width <= 80
-    longest = doing(row(stagings=(staging(transfer=transfer(580, 1000, 99.5, left=3599)),)))[0]
+    longest = doing(row(stagings=(staging(transfer=transfer(580, 1000, 998, left=599)),)))[0]
     assert cell_len(longest) <= present.COLUMNS[4].width
 
 

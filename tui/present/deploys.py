@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
 
 COLUMNS = (
-    Column("Id", 3, align="right", sort=lambda row: row.id),
+    Column("Id", 4, align="right", sort=lambda row: row.id),
     Column("Name", 9, grow=1),
     Column("State", 12),
     Column("VMs", 5, align="right", sort=lambda row: row.done / row.vms if row.vms else 0.0),
-    Column("Now", 39, grow=5),
+    Column("Now", 38, grow=5),
     Column("Age", 4, align="right", sort=lambda row: row.created),
     Column("Endpoint", 8, grow=1, drop=1),
 )
@@ -40,7 +40,7 @@ def cells(row: "DeployRow", now: datetime) -> Line:
     )
 
 
-NARROW_BAR = 6
+NARROW_BAR = 5
 """Cells of a bar in a row: with rate and time left it fits into 80 columns."""
 
 VIEW = View(COLUMNS, lambda row: str(row.id), cells)

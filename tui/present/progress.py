@@ -28,12 +28,14 @@ def percent(done: int, total: int) -> str:
 
 
 def left(seconds: float) -> str:
-    """`12s`, `1m12s`, `2h05m`."""
+    """`12s`, `1m12s`, `25m`, `2h05m`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"
     minutes, rest = divmod(whole, 60)
-    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s" if minutes < 10 else f"{minutes}m"
+    return f"{minutes // 60}h{minutes % 60:02}m"
 
 
 def took(seconds: float) -> str:
