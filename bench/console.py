@@ -470,7 +470,8 @@ def machine(rounds: int) -> list[str]:
         f"pty of {WIDTH}x{HEIGHT}, xterm-256color with 24-bit colours and frames at once (mode 2026)",
         f"medians of {rounds} rounds, peers in turn; bytecode cached",
         f"{datetime.now(UTC):%Y-%m-%d}",
-        f"load average {os.getloadavg()[0]:.1f} before (other work on these cores blurs the times, not the bytes)",
+        f"load average {os.getloadavg()[0]:.1f} before, niceness {os.nice(0)} (other work on these cores blurs the times, "
+        "not the bytes)",
     ]
 
 
