@@ -14,6 +14,7 @@ _LOG = logging.getLogger("slipway")
 
 def explain(as_json: bool = False) -> None:
     """From now on, in this process."""
+    log.to_file()
 
     def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         _LOG.critical("unexpected %s", kind.__name__, exc_info=(kind, error, trace))

@@ -28,18 +28,21 @@ def main() -> int:
 
 
 def _console() -> int:
-    """Straight to the first frame: the command tree would cost a third of its time."""
-    from cli import defects, log
-    from cli.output import tell
+    """Straight to the first frame: the command tree, and what writes logs, would cost a third of its time."""
     from storage import paths
     from storage.errors import SlipwayError
     from tui.main import start
     from tui.options import Options
 
-    log.to_file()
-    defects.explain()
     try:
         return start(Options(), paths.console(), str(paths.config_file()))
     except SlipwayError as error:
+        from cli.output import tell
+
         tell(error)
         return error.exit_code
+    except Exception:
+        from cli import defects
+
+        defects.explain()
+        raise

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from cli import defects, log
+from cli import defects
 from cli.app import command
 from cli.output import tell
 from storage.errors import BadInput, Cancelled, SlipwayError
@@ -21,7 +21,6 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without UTF-8
     as_json = "--json" in arguments or "-j" in arguments
-    log.to_file()
     defects.explain(as_json)
     try:
         _refuse_undecodable(arguments)

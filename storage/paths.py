@@ -1,7 +1,6 @@
 """Where things are on this machine, and where each value comes from: flag, environment, config.toml or default."""
 
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +117,8 @@ def _config() -> dict[str, Any]:
     path = config_file()
     try:
         with path.open("rb") as file:
+            import tomllib
+
             found = tomllib.load(file)
     except FileNotFoundError:
         return {}

@@ -1,5 +1,6 @@
 """Hang-up and termination: Textual by itself dies without giving the terminal back, or spins (tui sheet, fact 5)."""
 
+import logging
 import os
 import select
 import signal
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.app import Console
+
+log = logging.getLogger(__name__)
 
 SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
@@ -52,14 +55,14 @@ def watch(console: "Console") -> None:
         _has_gone(None)
         os.kill(os.getpid(), signal.SIGHUP)
 
-    explain = threading.excepthook
+    def told(defect: threading.ExceptHookArgs) -> None:
+        """Writing to a terminal that has gone is no defect of the thread that writes. Others go to the log: the screen
+        is not ours to print on.
+        """
+        if not (_is_writer(defect.thread) and isinstance(defect.exc_value, OSError)):
+            log.critical("unexpected %s in a thread", defect.exc_type.__name__, exc_info=defect.exc_value)
 
-    def unless_gone(told: threading.ExceptHookArgs) -> None:
-        """Writing to a terminal that has gone is no defect of the thread that writes."""
-        if not (_is_writer(told.thread) and isinstance(told.exc_value, OSError)):
-            explain(told)
-
-    threading.excepthook = unless_gone
+    threading.excepthook = told
     for task in (wait, listen):
         threading.Thread(target=task, name=f"hangup {task.__name__}", daemon=True).start()
 

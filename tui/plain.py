@@ -55,8 +55,10 @@ def show(options: Options) -> int:
 
     Raises as `storage.store.open_store`.
     """
+    from cli import defects
     from engine.console.desk import open_desk
 
+    defects.explain()
     if not terminal.speaks_utf8():
         glyphs.send_ascii()
     try:
