@@ -42,7 +42,7 @@ def watch(console: "Console") -> None:
     def wait() -> None:
         came = signal.sigwait(SIGNALS)
         code = 128 + came
-        if _has_gone(0):
+        if _has_gone():
             _write_nowhere()  # what is still written must neither fail nor wait
         console.later(lambda: console.exit(code, return_code=code))
         if not _ended.wait(GRACE):
@@ -52,7 +52,7 @@ def watch(console: "Console") -> None:
 
     def listen() -> None:
         """Somebody else may lead the session, and not pass the signal on."""
-        _has_gone(None)
+        _has_gone(wait=True)
         os.kill(os.getpid(), signal.SIGHUP)
 
     def told(defect: threading.ExceptHookArgs) -> None:
@@ -79,11 +79,11 @@ def _is_writer(thread: threading.Thread | None) -> bool:
     return thread is not None and thread.name == "textual-output"
 
 
-def _has_gone(seconds: float | None) -> bool:
-    """Whether the terminal has hung up; None waits until it has."""
+def _has_gone(wait: bool = False) -> bool:
+    """Whether the terminal has hung up, or wait until it has."""
     terminal = select.poll()
     terminal.register(0, 0)  # POLLHUP and POLLERR are always told
-    return bool(terminal.poll(seconds))
+    return bool(terminal.poll(None if wait else 0))
 
 
 def _write_nowhere() -> None:

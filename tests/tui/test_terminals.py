@@ -250,7 +250,7 @@ def server(tmp_path: Path) -> Iterator[Sshd]:
 
 def login(mine: Terminal, server: Sshd, lab: Lab, **variables: str) -> "subprocess.Popen[bytes]":
     """Somebody who logs in over SSH and starts the console."""
-    kept = ("HOME", "PATH", "XDG_", "SLIPWAY_", "PYTHON", "LANG", "TERM")
+    kept = ("HOME", "PATH", "XDG_", "SLIPWAY_", "PYTHON", "LANG", "TERM", "NO_COLOR")
     env = environment(lab.env["SLIPWAY_STORE"], **variables)
     there = {name: value for name, value in env.items() if name.startswith(kept)}
     return mine.start(server.login(there, "slipway"), {**os.environ, "TERM": env["TERM"]}, ROOT)
@@ -267,13 +267,29 @@ def console_of(server: Sshd) -> psutil.Process:
     return found
 
 
-@pytest.mark.parametrize("term", ["xterm-256color", pytest.param("linux", marks=pytest.mark.long)])
-def test_over_ssh_during_a_deployment(simlab: Lab, simulator: Simulator, server: Sshd, term: str) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"TERM": "xterm-256color"},
+        *(
+            pytest.param(one, marks=pytest.mark.long)
+            for one in (
+                {"TERM": "linux"},
+                {"TERM": "vt100"},
+                {"TERM": "screen-256color"},
+                {"TERM": "xterm-256color", "NO_COLOR": "1"},
+                {"TERM": "xterm-256color", "LANG": "C"},
+            )
+        ),
+    ],
+    ids=lambda said: " ".join(said.values()),
+)
+def test_over_ssh_during_a_deployment(simlab: Lab, simulator: Simulator, server: Sshd, said: dict[str, str]) -> None:
     deploying(simlab, simulator)
     with terminal() as mine:
         before = mine.modes()
         screen = Screen(mine, 160, 48)
-        ssh = login(mine, server, simlab, TERM=term)
+        ssh = login(mine, server, simlab, **said)
         until(lambda: "running" in screen.text, ssh)
         mine.type("3")
         until(lambda: "lab-blue" in screen.text, ssh)
