@@ -20,7 +20,8 @@ def test_each_running_job_says_how_far_it_is(store: Store) -> None:
     steps.write(store, staging.id, [NewStep("esxi-8.0u3g", "uploading")])
     steps.write(store, staging.id, [], {"esxi-8.0u3g": (58, 100)})
     vms = [("a.lab", "esxi-8.0u3g"), ("b.lab", "esxi-8.0u3g")]
-    deployments.create(store, "lab-blue", endpoint, "{}", vms)
-    for job in jobs.active(store):
-        jobs.begin(store, job.id)
+    made = deployments.create(store, "lab-blue", endpoint, "{}", vms)
+    with store.begin() as tx:
+        job = jobs.queue_deploy(store, tx, endpoint, made.id)
+    jobs.begin(store, job)
     assert set(doing(store, jobs.active(store))) == {"esxi-8.0u3g 58%", "lab-blue 0/2 VMs"}
