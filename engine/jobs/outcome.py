@@ -13,6 +13,10 @@ from storage.steps import Step
 from storage.store import Store
 
 
+ENDS = ("succeeded", "failed", "cancelled", "staged")
+"""The steps in which an item comes to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class ItemResult:
     """One VM. `state`: pending, running, succeeded, failed, cancelled; `path`: staged, direct, skipped or ""."""
@@ -58,12 +62,13 @@ class TimedStep:
 
 
 def timed(taken: Sequence[Step], mine: Sequence[Job], now: datetime) -> list[TimedStep]:
-    """Each step with how long it took: until the item's next one, the last one until its job ended."""
+    """Each step with how long it took: until the item's next one, the last one until its job ended; an end takes none."""
     until = {job.id: job.ended or now for job in mine}
     following: dict[tuple[int, str], datetime] = {}
     told = []
     for step in reversed(taken):
-        ended = following.get((step.job_id, step.item), until[step.job_id])
+        last = step.began if step.step in ENDS else until[step.job_id]
+        ended = following.get((step.job_id, step.item), last)
         following[step.job_id, step.item] = step.began
         seconds = round((ended - step.began).total_seconds(), 3)
         told.append(TimedStep(step.item, step.step, step.detail, step.began, seconds))

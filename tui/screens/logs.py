@@ -63,7 +63,10 @@ class LogsPage(Page):
         return row.text
 
     def on_table_moved(self) -> None:
-        """New lines are followed; who moves the cursor away from the end reads, and is left alone."""
+        """New lines are followed; who moves the cursor away from the end reads, and is left alone.
+
+        What every page does then comes after it: Textual calls the handlers of all classes.
+        """
         table = self.table
         if self.following and table.rows and table.row is not table.rows[-1]:
             if table.rows is self._moved_in:
@@ -71,7 +74,6 @@ class LogsPage(Page):
             else:
                 self.act_bottom()
         self._moved_in = table.rows
-        super().on_table_moved()
 
     def act_log_source(self) -> None:
         """The other log, at its end."""
