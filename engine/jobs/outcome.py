@@ -12,7 +12,6 @@ from storage.jobs import Job, Kind
 from storage.steps import Step
 from storage.store import Store
 
-
 ENDS = ("succeeded", "failed", "cancelled", "staged")
 """The steps in which an item comes to its end."""
 
@@ -62,7 +61,7 @@ class TimedStep:
 
 
 def timed(taken: Sequence[Step], mine: Sequence[Job], now: datetime) -> list[TimedStep]:
-    """Each step with how long it took: until the item's next one, the last one until its job ended; an end takes none."""
+    """Each step with how long it took: until the item's next one, the last until its job ended; an end takes none."""
     until = {job.id: job.ended or now for job in mine}
     following: dict[tuple[int, str], datetime] = {}
     told = []
