@@ -43,7 +43,8 @@ class Tmux:
 
     def ended(self) -> str:
         """Wait for the end of the program; its exit code, as tmux tells it."""
-        until(lambda: self._tmux("display", "-p", "#{pane_dead}") == "1\n")
+        # The pane is dead when its terminal is closed, which may be before the program is collected.
+        until(lambda: self._tmux("display", "-p", "#{pane_dead_status}").strip())
         return self._tmux("display", "-p", "#{pane_dead_status}").strip()
 
     @property
