@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.e2e.lab import ROOT
 from tests.jobs.conftest import until
 
+LEFT = "left with "
+
 
 class Tmux:
     """One window of a server of its own."""
@@ -18,12 +20,13 @@ class Tmux:
         self._socket = folder / "tmux"
 
     def start(self, command: Sequence[str], env: Mapping[str, str], columns: int, rows: int) -> None:
-        """Start a program in it; the window stays when it has ended."""
+        """Start a program in it; the window stays when it has ended, with its exit code."""
         exports = "; ".join(f"export {name}={shlex.quote(value)}" for name, value in env.items() if name.isidentifier())
         script = self._socket.with_suffix(".sh")
-        script.write_text(f"{exports}\ncd {shlex.quote(str(ROOT))}\nexec {shlex.join(command)}\n")
+        lines = (exports, f"cd {shlex.quote(str(ROOT))}", shlex.join(command), f'echo "{LEFT}$?"', "read stay")
+        script.write_text("\n".join(lines) + "\n")
         size = ["-x", str(columns), "-y", str(rows)]
-        self._tmux("-f", os.devnull, "new-session", "-d", *size, "sh", str(script), ";", "set", "remain-on-exit", "on")
+        self._tmux("-f", os.devnull, "new-session", "-d", *size, "sh", str(script))
 
     def screen(self) -> str:
         """What it shows."""
@@ -42,10 +45,9 @@ class Tmux:
         until(lambda: all(text in self.screen() for text in texts))
 
     def ended(self) -> str:
-        """Wait for the end of the program; its exit code, as tmux tells it."""
-        # The pane is dead when its terminal is closed, which may be before the program is collected.
-        until(lambda: self._tmux("display", "-p", "#{pane_dead_status}").strip())
-        return self._tmux("display", "-p", "#{pane_dead_status}").strip()
+        """Wait for the end of the program; its exit code."""
+        until(lambda: LEFT in self.screen())
+        return self.screen().rpartition(LEFT)[2].split()[0]
 
     @property
     def mouse(self) -> bool:
