@@ -179,8 +179,9 @@ class StoreFeed:
         if page is None:
             return False
         try:
-            desk.keep_worker()
             self._post(PageRead(page.place, page.read(desk), desk.pulse(), datetime.now(UTC)))
+            if self._console is not None and not self._console.read_only:
+                desk.keep_worker()  # after the rows: where none can be started they are seen all the same
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(_told(error))
             return False

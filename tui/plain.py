@@ -71,7 +71,7 @@ def show(options: Options) -> int:
             if sys.stdout.isatty():
                 _print("Changes follow, one a line. Ctrl-C leaves; jobs go on.")
                 with suppress(KeyboardInterrupt):
-                    _follow(desk, told, SLOW_EVERY if options.slow else EVERY)
+                    _follow(desk, told, SLOW_EVERY if options.slow else EVERY, options.read_only)
     except NobodyReads:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to say, at exit neither
         return 1
@@ -88,13 +88,14 @@ def _at_first(desk: "Desk") -> dict[str, Told]:
     return dict(_everything(desk))
 
 
-def _follow(desk: "Desk", told: dict[str, Told], every: float) -> None:
+def _follow(desk: "Desk", told: dict[str, Told], every: float, read_only: bool = False) -> None:
     """Print what changes, for ever; how far an upload is only now and then."""
     said_at: dict[str, float] = {}
     while True:
         try:
             desk.changed(POLL)
-            desk.keep_worker()
+            if not read_only:
+                desk.keep_worker()
             now = dict(_everything(desk))
         except SlipwayError as error:
             now = told | {"store": Told(str(error), notable=False)}
@@ -102,6 +103,7 @@ def _follow(desk: "Desk", told: dict[str, Told], every: float) -> None:
         for subject in told.keys() - now.keys():
             _say(subject, "no more")
             del told[subject]
+            said_at.pop(subject, None)
         for subject, one in now.items():
             before = told.get(subject)
             if one == before:

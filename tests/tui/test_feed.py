@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.console.desk import Desk
-from engine.errors import Conflict, SlipwayError, Unreachable
+from engine.errors import Conflict, Refused, SlipwayError, Unreachable
 from storage import settings
 from storage.store import Store
 from tests.tui.conftest import live, until
@@ -245,3 +245,54 @@ def test_quitting_does_not_wait_for_a_verb(store: Store) -> None:
     finally:
         release.set()  # its answer comes when there is nobody any more
         assert ended.wait(10)
+
+
+def test_where_no_worker_can_be_started_the_rows_are_seen_and_why_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_desk: Desk) -> None:
+        raise Refused("cannot start the worker", why="out of processes")
+
+    monkeypatch.setattr(Desk, "keep_worker", refuse)
+
+    async def scenario(console: Console, pilot: Any) -> None:
+        page = console.page
+        assert page is not None
+        await pilot.press("5")
+        await until(
+            console, lambda: console.page is not page and bool(console.page and console.page.table.rows), "rows"
+        )
+        assert console.page is not None
+        view = console.page.query_one("#view")
+        await until(console, lambda: "cannot start the worker: out of processes" in view.text, "why")
+
+    on_a_store(location(store), scenario)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_read_only_console_starts_no_worker(store: Store, monkeypatch: pytest.MonkeyPatch, read_only: bool) -> None:
+    kept: list[Desk] = []
+
+    def keep(desk: Desk) -> None:
+        kept.append(desk)
+
+    monkeypatch.setattr(Desk, "keep_worker", keep)
+
+    async def run() -> None:
+        console = live(location(store), read_only=read_only)
+        async with console.run_test(size=(80, 24)) as pilot:
+            try:
+                for key, place in (("5", "settings"), ("4", "locks")):  # the second is read after the first has ended
+                    await pilot.press(key)
+                    await until(
+                        console,
+                        lambda place=place: (
+                            console.page is not None and console.page.place == place and console.page.pulse is not None
+                        ),
+                        place,
+                    )
+            finally:
+                console.feed.stop()
+
+    asyncio.run(run())
+    assert bool(kept) is not read_only

@@ -1,5 +1,6 @@
 """Page 5: what is set and what holds by default; every change is shown before it is made, secrets are shown never."""
 
+import threading
 from dataclasses import fields, replace
 
 import pytest
@@ -19,6 +20,7 @@ from tui.present import settings as present
 from tui.screens.confirm import Confirm
 from tui.screens.detail import DetailScreen
 from tui.screens.form import Form
+from tui.screens.page import Page
 from tui.screens.review import Review
 
 SECRET = "zpodfactory_broadcom_download_token"
@@ -165,6 +167,34 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(store: Store) -
 
     drive(store, "settings", scenario)
     assert settings.value(store, "retry_seconds") == "7"
+
+
+def test_a_refusal_that_comes_when_the_form_has_been_left_is_on_the_message_line(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = threading.Event()
+
+    def refuse(*_given: object) -> str:
+        assert left.wait(60)
+        raise Conflict("cannot change", on="retry_seconds", why="somebody changed it meanwhile")
+
+    monkeypatch.setattr(console_settings, "change", refuse)
+
+    async def scenario(driver: Driver) -> None:
+        await to(driver, "retry_seconds")
+        await driver.press("e")
+        await driver.shown(Form)
+        await driver.enter("4")
+        await driver.press("ctrl+s")
+        await driver.shown(Review)
+        await driver.press("enter")
+        await driver.shown(Form)
+        await driver.press("escape")
+        await driver.shown(Page)
+        left.set()
+        await driver.said("somebody changed it meanwhile")
+
+    drive(store, "settings", scenario)
 
 
 def test_a_secret_is_changed_and_kept_without_ever_being_shown(store: Store) -> None:

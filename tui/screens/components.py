@@ -75,7 +75,7 @@ class ComponentsPage(Page):
             form.done()
             self.say(told, "ok")
 
-        self.app.feed.ask(verb, done, lambda error: self._not_so(form, error))
+        self.app.feed.ask(verb, done, lambda error: form.wrong(error, "path"))
 
     # On and off
 
@@ -132,7 +132,7 @@ class ComponentsPage(Page):
             if reading.cancel.asked:
                 self.say(f"stopped reading the OVA of {uid}; nothing was changed", "warn")
             else:
-                self._not_so(form, error)
+                form.wrong(error, "path")
 
         self.app.feed.ask(verb, done, refused)
 
@@ -151,13 +151,6 @@ class ComponentsPage(Page):
         super()._tick()
         if self._reading is not None and self._reading.done:
             self.say(*present.reading(self._reading, self.app.clock()))
-
-    def _not_so(self, form: "Form", error: SlipwayError) -> None:
-        """In the form, or where that was left on the message line."""
-        if form.is_current:
-            form.wrong(error, "path")
-        else:
-            self.refused(error)
 
 
 class Reading:

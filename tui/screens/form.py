@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +16,9 @@ from tui.present.text import Line, wrapped
 from tui.widgets.choice import Choice
 from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    from tui.app import Console
 
 LABEL = 16
 """Cells of a field's label."""
@@ -62,6 +65,7 @@ class Form(ModalScreen[bool]):
     Form #wrong { height: auto; max-height: 6; }
     """
 
+    app: "Console"
     SEND: ClassVar[str] = "save"
     LEAVE: ClassVar[str] = "leave"
     """What the keys are called."""
@@ -130,7 +134,11 @@ class Form(ModalScreen[bool]):
             self.dismiss(True)
 
     def wrong(self, error: SlipwayError | str, field: str = "") -> None:
-        """It was not: say why, and go to the field that the error names."""
+        """It was not: say why, and go to the field that the error names; on the page when the form was left."""
+        if not self.is_attached:
+            if isinstance(error, SlipwayError) and self.app.page is not None:
+                self.app.page.refused(error)
+            return
         self._busy = False
         self._say([((line, "bad"),) for line in wrapped(str(error), max(20, min(72, self.size.width - 6)))])
         if field:

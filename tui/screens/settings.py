@@ -156,7 +156,7 @@ class SettingsPage(Page):
         def checked(problem: "Problem | None") -> None:
             if problem is not None:
                 form.wrong(problem.error, problem.field)
-            else:
+            elif form.is_current:  # and not left meanwhile
                 kept = row.secret and row.stored and not value
                 self._review(form, row, None if kept else value, description)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 
-from engine.errors import SlipwayError
 from tui.actions import Action, Scope
 from tui.present import templates as present
 from tui.present.text import Line, printable
@@ -92,13 +91,7 @@ class TemplatesPage(Page):
             form.done()
             self.say(f"staging {uid} on {endpoint}", "ok")
 
-        def refused(error: SlipwayError) -> None:
-            if form.is_current:
-                form.wrong(error)
-            else:
-                self.refused(error)
-
-        self.app.feed.ask(_doing("stage", [(endpoint, uid)]), done, refused)
+        self.app.feed.ask(_doing("stage", [(endpoint, uid)]), done, form.wrong)
 
     def act_template_restage(self) -> None:
         """Stage the component's present OVA; the old template goes when nothing stands on it."""
