@@ -11,6 +11,7 @@ from engine.catalog.supply import never, set_file
 from engine.console.desk import Desk
 from engine.console.files import FileSeen
 from engine.console.observer import observe_all
+from engine.console.several import to_each
 from engine.errors import BadInput
 from storage import components
 from storage.components import Component, Kind
@@ -130,9 +131,8 @@ def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable
 
 
 def switch(desk: Desk, uids: Sequence[str], on: bool) -> None:
-    """Let these components be deployed, or not."""
-    for uid in uids:
-        components.update(desk.store, uid, enabled=on)
+    """Let these components be deployed, or not. Raises NotFound for one that is gone, once all were tried."""
+    to_each("enable" if on else "disable", uids, lambda uid: components.update(desk.store, uid, enabled=on))
 
 
 def _path(text: str, fix: str) -> Path:

@@ -1,7 +1,7 @@
 """Deployments as the console shows them, and what can be done about one that is there already."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from engine.catalog.profiles import Profile, Secret, read_profile
 from engine.console import history
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
+from engine.console.several import to_each
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
@@ -124,22 +125,20 @@ def read(desk: Desk, chosen: int | None = None, log_lines: int = 0) -> tuple[Dep
         rows.append(row)
         if not wanted:
             desk.ended[one.id] = (one.state, one.ended), row
-    desk.rates.forget(moving)
+    desk.deploy_rates.forget(moving)
     for gone in desk.ended.keys() - {one.id for one in there}:
         del desk.ended[gone]
     return tuple(rows)
 
 
-def cancel(desk: Desk, ids: Iterable[int]) -> int:
-    """Ask to stop these deployments; how many. Raises Conflict for one that has ended."""
-    asked = [submit.cancel(desk.store, deployments.get(desk.store, number)) for number in ids]
-    return len(asked)
+def cancel(desk: Desk, ids: Collection[int]) -> None:
+    """Ask to stop these deployments. Raises Conflict for one that has ended, once all were asked."""
+    to_each("cancel", ids, lambda number: submit.cancel(desk.store, deployments.get(desk.store, number)))
 
 
-def remove(desk: Desk, ids: Iterable[int]) -> int:
-    """Queue the removal of the VMs that these made; how many. Raises Conflict for one that is under way."""
-    asked = [submit.remove(desk.store, deployments.get(desk.store, number)) for number in ids]
-    return len(asked)
+def remove(desk: Desk, ids: Collection[int]) -> None:
+    """Queue the removal of the VMs that these made. Raises Conflict for one that is under way, once all were asked."""
+    to_each("remove", ids, lambda number: submit.remove(desk.store, deployments.get(desk.store, number)))
 
 
 def needs(desk: Desk, number: int) -> Needs:
@@ -262,7 +261,7 @@ class _Reading:
         )
 
     def _transfer(self, step: Step | None) -> Transfer | None:
-        transfer = self.desk.rates.transfer(step) if step is not None else None
+        transfer = self.desk.deploy_rates.transfer(step) if step is not None else None
         if step is not None and transfer is not None:
             self.moving.add(step.id)
         return transfer

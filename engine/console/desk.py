@@ -51,7 +51,8 @@ class Desk:
         """`open_desk` is the way in."""
         self.store = store
         self.observer = Observer(store)
-        self.rates = Rates()
+        self.staging_rates, self.deploy_rates = Rates(), Rates()
+        """Each forgets what its own page no longer shows."""
         self.files = Files()
         self.catalog = Catalog(store)
         self.components: tuple[tuple[object, ...], tuple[ComponentRow, ...]] = (), ()

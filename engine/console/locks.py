@@ -1,9 +1,10 @@
 """Claims as the console shows them: who stages what, the evidence that he is still there, and who waits for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.console.desk import Desk
+from engine.console.several import to_each
 from engine.progress import FOR_TEMPLATE
 from engine.staging import claims
 from engine.staging.claims import Standing, Verdict
@@ -62,6 +63,12 @@ def clear(desk: Desk, row: LockRow, force: bool = False) -> str:
     """
     claims.clear(desk.store, row.claim, force)
     return row.claim.uid
+
+
+def clear_all(desk: Desk, rows: Sequence[LockRow]) -> list[str]:
+    """Clear each as it was shown, also one that was shown live; their uids. Raises as `clear`, once all were tried."""
+    to_each("clear", rows, lambda row: clear(desk, row, force=row.live))
+    return [row.claim.uid for row in rows]
 
 
 def _waiting(store: Store) -> list[tuple[Job, str, str]]:

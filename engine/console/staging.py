@@ -1,14 +1,14 @@
 """What the console does with templates: stage, verify, cancel, remove, by the functions of `slipway template`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from engine.catalog.supply import obstacle
 from engine.console.desk import Desk
+from engine.console.several import failures, tell, to_each
 from engine.console.templates import Lacks, lacks
-from engine.errors import Conflict, Failed, SlipwayError
+from engine.errors import Conflict, SlipwayError
 from engine.jobs import submit
 from engine.site import Site, open_site
 from engine.staging import remove as removal
@@ -16,8 +16,6 @@ from engine.staging import templates
 from engine.staging.stage import parked, stageable_package
 from storage import components, endpoints
 from storage.components import Kind
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,37 +106,18 @@ def cancel(desk: Desk, chosen: Sequence[Chosen]) -> None:
     def do(one: Chosen) -> None:
         submit.cancel_staging(desk.store, endpoints.get(desk.store, one.endpoint), one.uid)
 
-    _raise("cancel", chosen, _failures(chosen, do))
+    to_each("cancel", chosen, do)
 
 
 def _each(desk: Desk, chosen: Sequence[Chosen], what: str, do: Callable[[Site, str], None]) -> None:
     """Do it to each, endpoint by endpoint, over one session each; afterwards the endpoint is looked at again."""
-    failures: list[SlipwayError] = []
+    failed: list[SlipwayError] = []
     for name in dict.fromkeys(one.endpoint for one in chosen):
         uids = [one.uid for one in chosen if one.endpoint == name]
         try:
             with open_site(desk.store, name) as site:
-                failures += _failures(uids, partial(do, site))
+                failed += failures(uids, partial(do, site))
                 desk.observer.look_again(site.endpoint.id)
         except SlipwayError as error:
-            failures.append(error)
-    _raise(what, chosen, failures)
-
-
-def _failures(these: Iterable[T], do: Callable[[T], None]) -> list[SlipwayError]:
-    """Do it to all, whatever becomes of one."""
-    failures = []
-    for one in these:
-        try:
-            do(one)
-        except SlipwayError as error:
-            failures.append(error)
-    return failures
-
-
-def _raise(what: str, chosen: Sequence[Chosen], failures: list[SlipwayError]) -> None:
-    """One error as it is; of several one that tells all."""
-    if len(chosen) == 1 and failures:
-        raise failures[0]
-    if failures:
-        raise Failed(f"cannot {what} all of {len(chosen)}:", why="; ".join(str(error) for error in failures))
+            failed.append(error)
+    tell(what, len(chosen), failed)

@@ -78,7 +78,7 @@ class Lacks(StrEnum):
 def read(desk: Desk) -> tuple[TemplateRow, ...]:
     """Every template, staging and claim by endpoint and name."""
     known = _known(desk)
-    desk.rates.forget({told[-1].id for told in known.steps.values()})
+    desk.staging_rates.forget({told[-1].id for told in known.steps.values()})
     rows: list[TemplateRow] = []
     for endpoint, seen in observe_all(desk.observer, desk.store):
         rows += _of_endpoint(known, endpoint, seen)
@@ -214,7 +214,7 @@ def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: 
         children=template.children if template else None,
         as_of=None if answers else seen.seen,
         step=told[-1].step if told and at_work else "",
-        transfer=known.desk.rates.transfer(told[-1]) if told and last and last.active else None,
+        transfer=known.desk.staging_rates.transfer(told[-1]) if told and last and last.active else None,
         claim=_held(claim),
         needed_by=known.needed.get((endpoint.id, component), ()),
         steps=tuple(timed(told, [last], known.now)) if last else (),

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from engine.console import deploys, history
+from engine.console import deploys, history, templates
 from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
+from engine.errors import Failed
 from engine.jobs.outcome import TimedStep
 from storage import deployments, endpoints, jobs, paths, steps
 from storage.changes import Watch
@@ -365,6 +366,34 @@ def test_what_moves_has_a_rate_and_what_it_waits_for_is_there(store: Store, endp
     assert [one.step for one in now.detail.vms] == ["waiting", ""]
     assert [one.state for one in now.detail.vms] == ["running", "pending"]
     assert second.name == "b.lab01.lan"
+
+
+def test_a_look_at_the_templates_between_takes_no_rate_away(store: Store, endpoint: int) -> None:
+    made = deployed(store, endpoint)
+    job = queued(store, endpoint, made)
+    jobs.begin(store, job.id)
+    deployments.update(store, made.id, state="running")
+    deployments.update_item(store, deployments.items(store, made.id)[0].id, state="running")
+    steps.write(store, job.id, [NewStep("a.lab01.lan", "uploading", "x")], {"a.lab01.lan": (40, 100)})
+    with Watch(store) as watch:
+        desk = Desk(store, watch)
+        deploys.read(desk)
+        templates.read(desk)
+        steps.write(store, job.id, [], {"a.lab01.lan": (80, 100)})
+        [now] = deploys.read(desk)
+        desk.close()
+    assert now.detail is not None
+    moving = now.detail.vms[0].transfer
+    assert moving is not None
+    assert moving.per_second > 0
+
+
+def test_of_several_each_is_cancelled_whatever_became_of_another(store: Store, endpoint: int) -> None:
+    ended, waits = deployed(store, endpoint, "lab01"), deployed(store, endpoint, "lab02")
+    job = queued(store, endpoint, waits)
+    with Watch(store) as watch, pytest.raises(Failed, match=f"cannot cancel all of 2.*deployment {ended.id}"):
+        deploys.cancel(Desk(store, watch), [ended.id, waits.id])
+    assert jobs.get(store, job.id).cancel
 
 
 def test_removed_ones_are_left_out_and_ended_ones_are_read_once(

@@ -12,6 +12,7 @@ import pytest
 
 from engine.console import locks
 from engine.console.desk import Desk
+from engine.errors import Failed
 from engine.progress import FOR_TEMPLATE
 from engine.staging import claims
 from engine.staging.claims import Standing, Verdict
@@ -218,6 +219,18 @@ def test_marked_ones_are_cleared_together_but_no_live_one_among_them(vc01: Store
     claim_of(vc01, myself(), "c-1")
     drive(vc01, "locks", scenario)
     assert [claim.uid for claim in claims.standing(vc01)] == ["c-1"]
+
+
+def test_of_several_each_is_cleared_whatever_became_of_another(vc01: Store) -> None:
+    claim_of(vc01, GONE, "a-1")
+    foreign(vc01, "b-1")
+    with Watch(vc01) as watch:
+        desk = Desk(vc01, watch)
+        shown = locks.read(desk)
+        locks.clear(desk, shown[0])
+        with pytest.raises(Failed, match="cannot clear all of 2"):
+            locks.clear_all(desk, shown)
+    assert claims.standing(vc01) == []
 
 
 def test_nothing_is_cleared_read_only_or_where_nothing_is(vc01: Store) -> None:

@@ -147,7 +147,7 @@ class DeploysPage(Page):
         for row in self.rows:
             self._again(row, "resume")
 
-    def _confirm(self, title: str, lines: list[Line], verb: Callable[["Desk"], int], doing: str, becomes: str) -> None:
+    def _confirm(self, title: str, lines: list[Line], verb: Callable[["Desk"], None], doing: str, becomes: str) -> None:
         from tui.screens.confirm import Confirm
 
         rows: list[DeployRow] = self.rows
@@ -174,16 +174,16 @@ class DeploysPage(Page):
         self.app.feed.ask(lambda desk: _needs(desk, row.id), needed, self.refused)
 
 
-def _cancel(desk: "Desk", ids: list[int]) -> int:
+def _cancel(desk: "Desk", ids: list[int]) -> None:
     from engine.console import deploys
 
-    return deploys.cancel(desk, ids)
+    deploys.cancel(desk, ids)
 
 
-def _remove(desk: "Desk", ids: list[int]) -> int:
+def _remove(desk: "Desk", ids: list[int]) -> None:
     from engine.console import deploys
 
-    return deploys.remove(desk, ids)
+    deploys.remove(desk, ids)
 
 
 def _needs(desk: "Desk", number: int) -> "Needs":

@@ -77,4 +77,4 @@ def _clear(desk: "Desk", rows: "list[LockRow]") -> list[str]:
     """Clear each as it was shown; a live one stands here alone, and was confirmed by force."""
     from engine.console import locks
 
-    return [locks.clear(desk, row, force=row.live) for row in rows]
+    return locks.clear_all(desk, rows)
