@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from tui import theme
@@ -134,7 +134,8 @@ class Console(App[int]):
 
     async def on_event(self, event: Event) -> None:
         """Keys take turns; but whoever wants to leave does not wait."""
-        if isinstance(event, Key) and not event.is_forwarded and event.key not in LEAVING:
+        leaves = isinstance(event, Key) and event.key in LEAVING
+        if isinstance(event, Key | Paste) and not event.is_forwarded and not leaves:
             await self._ahead.take(event)
         else:
             await super().on_event(event)

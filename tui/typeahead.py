@@ -10,12 +10,15 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
+
+Typed = Key | Paste
+"""What is pasted goes where the keys before it have led, too."""
 
 AT_MOST = 1.0
 """Seconds that a key holds up the next: a widget that was removed meanwhile never answers."""
@@ -27,23 +30,23 @@ PASSES = 2
 class TypeAhead:
     """The keys that wait, and whose turn it is."""
 
-    def __init__(self, app: "App[int]", deliver: Callable[[Key], Awaitable[None]]) -> None:
+    def __init__(self, app: "App[int]", deliver: Callable[[Typed], Awaitable[None]]) -> None:
         """`deliver` gives a key to whatever has the focus now."""
         self._app, self._deliver = app, deliver
-        self._waiting: deque[Key] = deque()
+        self._waiting: deque[Typed] = deque()
         self._turn = 0
         self._busy = False
         self._shown: Screen[object] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
 
-    async def take(self, key: Key) -> None:
+    async def take(self, key: Typed) -> None:
         """Deliver the key, at once or in its turn."""
         if self._busy or self._waiting:
             self._waiting.append(key)
         else:
             await self._begin(key)
 
-    async def _begin(self, key: Key) -> None:
+    async def _begin(self, key: Typed) -> None:
         self._busy = True
         self._turn += 1
         turn = self._turn

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.widgets import Input
 
 from tests.tui.conftest import FixedFeed, fixed, until
@@ -54,3 +54,23 @@ def test_nothing_typed_into_help_reaches_the_page() -> None:
         return console.page is not None and console.screen is console.page and console.page.table.sorted_by == 0
 
     play("?ssss?s", FixedFeed({"endpoints": ROWS["endpoints"]}), sorted_once, "sorted by the first column only")
+
+
+def test_what_is_pasted_comes_after_the_keys_before_it_and_before_those_after_it() -> None:
+    def filled(console: Console) -> bool:
+        if not isinstance(console.screen, Form) or not console.screen.query(Input):
+            return False
+        values = console.screen.values
+        return (values["name"], values["host"]) == ("vc09.lab", "10.0.0.9")
+
+    async def run() -> None:
+        console = fixed(FixedFeed({"endpoints": ROWS["endpoints"]}))
+        async with console.run_test(size=(80, 24)):
+            await until(console, lambda: console.page is not None and console.page.standing == "ready", "the page")
+            at_once(console, "av")
+            console.post_message(Paste("c09"))
+            at_once(console, ".lab\n")
+            console.post_message(Paste("10.0.0.9"))
+            await until(console, lambda: filled(console), "what was typed and pasted, in order")
+
+    asyncio.run(run())
