@@ -162,10 +162,10 @@ class Console(App[int]):
     # Readings
 
     def on_page_read(self, reading: PageRead) -> None:
-        """Give the rows to their page, unless the screen is held still."""
+        """Give the rows to their page, unless the screen is held still; a page that has none yet gets them anyhow."""
         self.feed_alive_at = reading.at
         page = self.page
-        if not self.paused and page is not None and page.place == reading.place:
+        if page is not None and page.place == reading.place and (not self.paused or page.pulse is None):
             page.took(reading)
 
     def on_page_failed(self, failure: PageFailed) -> None:

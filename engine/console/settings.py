@@ -111,10 +111,10 @@ class Problem:
     error: SlipwayError
 
 
-def problem_with(shown: SettingRow, value: str, description: str) -> Problem | None:
-    """What cannot be used, None when everything can."""
+def problem_with(shown: SettingRow, value: str | None, description: str) -> Problem | None:
+    """What cannot be used, None when everything can; `value` None stays as it is."""
     try:
-        pace.check(shown.name, value)
+        pace.check(shown.name, shown.value if value is None else value)
     except BadInput as error:
         return Problem("value", error)
     if not shown.stored and not description.strip():
@@ -132,7 +132,7 @@ def new(desk: Desk, name: str) -> SettingRow:
 
 
 def change(desk: Desk, shown: SettingRow, value: str | None, description: str) -> str:
-    """Set the value and the description, or add the setting; `value` None keeps the one of a secret. Its name.
+    """Set the value and the description, or add the setting; `value` None keeps the one that is there. Its name.
 
     Raises Conflict when it is not any more what was shown, NotFound, BadInput.
     """

@@ -301,6 +301,15 @@ def test_copy_takes_the_name_or_the_whole_error() -> None:
     play(scenario)
 
 
+def test_an_error_that_something_else_was_said_after_is_not_copied_any_more() -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        page.refused(Unreachable("cannot reach", on="vc-02.lab", why="it is away"))
+        await pilot.press("r", "y")
+        assert page.app.clipboard == "vc-01.lab"
+
+    play(scenario)
+
+
 def test_there_is_nothing_to_copy() -> None:
     async def scenario(pilot: Pilot[int], page: Page) -> None:
         await pilot.press("y")
@@ -354,6 +363,15 @@ def test_paused_nothing_moves_until_it_goes_on() -> None:
         await pilot.press("p")
         await until(page.app, lambda: tuple(page.table.rows) == other, "the rows that had come meanwhile")
         assert "paused" not in line(page, "place")
+
+    play(scenario)
+
+
+def test_paused_a_page_that_was_never_read_is_read_once() -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        await pilot.press("p", "4")
+        await until(page.app, lambda: page.app.page is not page and page.app.page.standing == "empty", "the other page")
+        assert "[paused: p goes on]" in line(page.app.page, "place")
 
     play(scenario)
 

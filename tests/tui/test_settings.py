@@ -230,6 +230,27 @@ def test_a_secret_is_changed_and_kept_without_ever_being_shown(store: Store) -> 
     assert VALUE not in str(present.values(row))
 
 
+def test_a_value_of_several_lines_is_kept_while_something_else_is_changed(store: Store) -> None:
+    settings.create(store, "some_banner", "one\ntwo", "What is\nshown")
+
+    async def scenario(driver: Driver) -> None:
+        await to(driver, "some_banner")
+        await driver.press("e")
+        await driver.shown(Form)
+        await driver.press("ctrl+s")
+        await driver.until(lambda: "Nothing has been changed" in driver.lines("wrong"), "that nothing changes")
+        await driver.press("down")
+        await driver.enter("Banner")
+        await driver.shown(Review)
+        assert "value" not in driver.lines("lines")
+        await driver.press("enter")
+        await driver.said("changed some_banner")
+
+    drive(store, "settings", scenario)
+    changed = settings.get(store, "some_banner")
+    assert (changed.value, changed.description) == ("one\ntwo", "Banner")
+
+
 def test_what_has_only_its_default_is_set(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
         await to(driver, "vms_per_endpoint")

@@ -90,12 +90,12 @@ def detail(row: "SettingRow") -> list[Line]:
 
 
 def difference(row: "SettingRow", value: str | None, description: str) -> list[Line]:
-    """What a change amounts to, old and new; `value` None keeps the one of a secret. [] when nothing changes."""
+    """What a change amounts to, old and new; `value` None keeps the one that is there. [] when nothing changes."""
     lines: list[Line] = []
     if row.secret and value is not None:
         lines += _old_and_new("value", MASK if row.stored else "", f"{MASK} (what you have typed)")
-    elif not row.secret and value != row.value:
-        lines += _old_and_new("value", row.value, value or "")
+    elif value is not None and value != row.value:
+        lines += _old_and_new("value", row.value, value)
     if description != row.description:
         lines += _old_and_new("what for", row.description, description)
     if not lines:

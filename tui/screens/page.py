@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 
 from engine.errors import SlipwayError
-from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page, shown_key
+from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page
 from tui.messages import PageFailed, PageRead
 from tui.present import frame
 from tui.present.text import Line
@@ -87,7 +87,6 @@ class Page(Screen[None]):
         self._read_at: datetime | None = None
         self._error = ""
         self._message: Line = ()
-        self._scroll: float = 0
 
     # What a page is asked for
 
@@ -287,7 +286,9 @@ class Page(Screen[None]):
     # What is said to the operator
 
     def say(self, text: str, tone: str = "plain") -> None:
-        """Put this on the message line."""
+        """Put this on the message line, in place of an error that `y` would have copied."""
+        if tone != "bad":
+            self.app.last_error = ""
         self._message = ((frame.one_line(text), tone),)
         self._show_frame()
 
@@ -420,15 +421,10 @@ class Page(Screen[None]):
 
     def act_copy(self) -> None:
         """Copy the last error, or the row's id; shown as well, because not every terminal takes it (OSC 52)."""
-        text = self.app.last_error or (self.copied(self.row) if self.row is not None else "")
+        text = self.app.last_error or (self.copied(self.row) if self.row is not None else self._error)
         self.app.last_error = ""
         if not text:
             self.say("nothing to copy", "warn")
             return
         self.app.copy_to_clipboard(text)
         self.say(f"copied: {text}")
-
-
-def key_hint(action_id: str) -> str:
-    """The first key of an action, as people write it."""
-    return shown_key(BY_ID[action_id].keys[0])

@@ -134,19 +134,24 @@ class SettingsPage(Page):
     def _edit(self, row: "SettingRow") -> None:
         from tui.screens.form import Field, Form
 
-        hint = "as it is" if row.secret and row.stored else ""
+        kept = row.stored and (row.secret or not row.value.isprintable())
+        told = row.description.isprintable()
         fields = [
-            Field("value", "value", _editable(row.value), hint, secret=row.secret),
-            Field("description", "what for", _editable(row.description)),
+            Field("value", "value", "" if kept else row.value, "as it is" if kept else "", secret=row.secret),
+            Field("description", "what for", row.description if told else "", "" if told else "as it is"),
         ]
 
         def submit(form: Form, filled: Mapping[str, str]) -> None:
-            self._check(form, row, filled["value"], filled["description"])
+            """What a field cannot show stays as it is, unless something was typed there."""
+            value, description = filled["value"], filled["description"]
+            self._check(
+                form, row, None if kept and not value else value, description or ("" if told else row.description)
+            )
 
         self.app.push_screen(Form(f"Setting {printable(row.name)}", fields, submit))
 
-    def _check(self, form: "Form", row: "SettingRow", value: str, description: str) -> None:
-        """Have the engine look at what was filled in: to the field that is wrong, or on."""
+    def _check(self, form: "Form", row: "SettingRow", value: str | None, description: str) -> None:
+        """Have the engine look at what was filled in: to the field that is wrong, or on. `value` None: as it is."""
 
         def check(_desk: "Desk") -> "Problem | None":
             from engine.console import settings
@@ -157,8 +162,7 @@ class SettingsPage(Page):
             if problem is not None:
                 form.wrong(problem.error, problem.field)
             elif form.is_current:  # and not left meanwhile
-                kept = row.secret and row.stored and not value
-                self._review(form, row, None if kept else value, description)
+                self._review(form, row, value, description)
 
         self.app.feed.ask(check, checked, form.wrong)
 
@@ -187,8 +191,3 @@ class SettingsPage(Page):
                 form.wrong("Not saved.", "value")
 
         self.app.push_screen(Review("Old and new", lines, "save"), answered)
-
-
-def _editable(text: str) -> str:
-    """What a field may hold: text with control characters is not shown there."""
-    return text if text.isprintable() else ""
