@@ -221,6 +221,8 @@ class Console(App[int]):
         """Show that page, as it was left."""
         while len(self.screen_stack) > 1:
             self.pop_screen()
+        if self.page is not None and self.page.place != place:
+            self.page.left()
         self.switch_mode(place)
 
     def act_last(self) -> None:

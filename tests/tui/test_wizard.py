@@ -166,6 +166,38 @@ def test_a_plan_that_comes_after_the_form_was_left_is_not_shown() -> None:
     asyncio.run(scenario())
 
 
+def test_what_comes_when_one_is_on_another_page_opens_nothing_there() -> None:
+    async def scenario() -> None:
+        feed = Waiting({"endpoints": (), "deploys": ()})
+        console = fixed(feed)
+        async with console.run_test(size=(80, 24)) as pilot:
+            await until(console, lambda: console.page is not None and console.page.standing == "empty", "the page")
+            await pilot.press("3", "n")
+            await until(console, lambda: len(feed.asked) == 1, "what can be deployed is asked for")
+            assert feed.done is not None
+            begun = feed.done
+            await pilot.press("1")
+            begun(Choices(("vc01",), ("esxi-1.0",)))
+            await pilot.pause()
+            assert console.screen is console.page
+            await pilot.press("3", "n")
+            feed.done(Choices(("vc01",), ("esxi-1.0",)))
+            await until(console, lambda: isinstance(console.screen, Source), "the first question")
+            await pilot.press("f")
+            await until(console, lambda: isinstance(console.screen, Step), "the form")
+            await pilot.press("x", "ctrl+s")
+            feed.done(preview())
+            await until(console, lambda: isinstance(console.screen, PlanScreen), "the plan")
+            await pilot.press("enter", "1", "question_mark")
+            help_screen = console.screen
+            assert help_screen is not console.page
+            feed.done(7)
+            await pilot.pause()
+            assert console.screen is help_screen
+
+    asyncio.run(scenario())
+
+
 def test_one_vm_stays_and_the_arrows_go_from_row_to_row() -> None:
     async def scenario() -> None:
         console = fixed(FixedFeed({"endpoints": ()}))

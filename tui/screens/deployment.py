@@ -12,7 +12,7 @@ from tui.present import frame
 from tui.present.text import Line
 from tui.screens.detail import DetailScreen
 from tui.screens.page import LARGE, TALL
-from tui.widgets.line import FrameLine
+from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class DeploymentScreen(DetailScreen):
         yield FrameLine(id="place")
         yield Lines(id="lines")
         yield Lines(follow=True, id="log")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def on_mount(self) -> None:
@@ -98,7 +98,7 @@ class DeploymentLog(Screen[None]):
         """Title, lines, keys."""
         yield FrameLine(id="place")
         yield Lines(follow=True, id="lines")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def on_mount(self) -> None:

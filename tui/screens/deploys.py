@@ -168,7 +168,7 @@ class DeploysPage(Page):
             if needs.nothing:
                 queued = f"{row.name}: {verb} is queued"
                 self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", queued)
-            else:
+            elif not self.was_left:
                 ask_again(self, row, verb, needs)
 
         self.app.feed.ask(lambda desk: _needs(desk, row.id), needed, self.refused)

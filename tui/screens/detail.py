@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 from tui.actions import Scope
 from tui.present import frame
-from tui.widgets.line import FrameLine
+from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class DetailScreen(Screen[None]):
         """Title, lines, keys."""
         yield FrameLine(id="place")
         yield Lines(id="lines")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def on_mount(self) -> None:

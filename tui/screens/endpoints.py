@@ -95,7 +95,7 @@ class EndpointsPage(Page):
             in_the_way = present.in_the_way(name, standing)
             if in_the_way:
                 self.say(in_the_way, "warn")
-            else:
+            elif not self.was_left:
                 self._confirm_removal(name, standing, marked)
 
         self.app.feed.ask(standing_on, known, self.refused)

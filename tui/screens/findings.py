@@ -11,7 +11,7 @@ from engine.errors import Cancelled, SlipwayError
 from tui.present import findings as present
 from tui.present import frame
 from tui.present.text import Line
-from tui.widgets.line import FrameLine
+from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class FindingsScreen(Screen[None]):
         yield FrameLine(id="place")
         yield FrameLine(id="view")
         yield Lines(follow=True, id="lines")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def on_mount(self) -> None:

@@ -19,7 +19,7 @@ from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page
 from tui.messages import PageFailed, PageRead
 from tui.present import frame
 from tui.present.text import Line
-from tui.widgets.line import FrameLine
+from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table, View
 
@@ -127,7 +127,7 @@ class Page(Screen[None]):
         yield FrameLine(id="view")
         yield from self.body()
         yield Lines(id="notice")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def body(self) -> ComposeResult:
@@ -167,6 +167,11 @@ class Page(Screen[None]):
         """Too small for the frame: only what runs, and how to leave."""
         self._judge()
         self.call_after_refresh(self._show_frame)
+
+    @property
+    def was_left(self) -> bool:
+        """Whether the operator is on another page by now: a dialog that comes late would take what is typed there."""
+        return self.app.page is not self
 
     @property
     def table(self) -> Table:
@@ -292,6 +297,11 @@ class Page(Screen[None]):
         self._message = ((frame.one_line(text), tone),)
         self._show_frame()
 
+    def left(self) -> None:
+        """Another page comes: what was said is over by the time one is back, what is being done is not."""
+        if self._message and self._message[0][1] != "busy":
+            self._message = ()
+
     def ask(self, verb: Callable[["Desk"], Any], doing: str, done: Callable[[Any], str] | str) -> None:
         """Let the engine do something, saying so before and after; a refusal is said too, in full with `y`."""
         self.say(f"{doing} ...", "busy")
@@ -312,6 +322,8 @@ class Page(Screen[None]):
         """Take an action of the registry, or say why it cannot be taken."""
         action = BY_ID[action_id]
         why = self.why_not(action)
+        if why and self._hides_all(action):
+            why = f"the filter hides every row; {self.app.key_of(BY_ID['back'])} shows them"
         if why:
             self.say(f"{action.label}: {why}", "warn")
             return
@@ -319,6 +331,11 @@ class Page(Screen[None]):
             getattr(self, action.method)()
         else:  # the same everywhere
             self.app.take(action)
+
+    def _hides_all(self, action: Action) -> bool:
+        """Whether it cannot be taken because the filter lets no row through: there are some."""
+        forbidden = action.writes and self.app.read_only
+        return action.scope != Scope.EVERYWHERE and not forbidden and self.row is None and self.table.total > 0
 
     def act_filter(self) -> None:
         """Ask for words; the table follows while they are typed."""

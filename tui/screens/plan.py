@@ -10,7 +10,7 @@ from textual.screen import Screen
 from engine.errors import SlipwayError
 from tui.present import frame, wizard
 from tui.present.text import Line
-from tui.widgets.line import FrameLine
+from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class PlanScreen(Screen[None]):
         """Title, plan, keys."""
         yield FrameLine(id="place")
         yield Lines(id="lines")
-        yield FrameLine(id="message")
+        yield MessageLine(id="message")
         yield FrameLine(id="keys")
 
     def on_mount(self) -> None:

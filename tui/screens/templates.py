@@ -76,6 +76,8 @@ class TemplatesPage(Page):
             self.say(present.lacking(str(choices.lacks)), "warn")
             return
         self.say("")
+        if self.was_left:
+            return
         uid = self.row.component if self.row is not None else ""
         where = self.row.endpoint if self.row is not None else ""
         fields = (

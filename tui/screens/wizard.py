@@ -45,8 +45,8 @@ def begin(page: "DeploysPage") -> None:
 
     def begun(choices: "Choices") -> None:
         page.say("")
-        draft = Draft(choices)
-        page.app.push_screen(Source(page, draft))
+        if not page.was_left:
+            page.app.push_screen(Source(page, Draft(choices)))
 
     page.say("reading what can be deployed ...", "busy")
     page.app.feed.ask(_choices, begun, page.refused)
@@ -213,7 +213,8 @@ def _plan(page: "DeploysPage", step: Form | VmsScreen, verb: Callable[["Desk"], 
     """Have it planned, and show that; unless the step was left meanwhile."""
 
     def deployed(number: int) -> None:
-        page.app.go(page.place)
+        if step in page.app.screen_stack:  # who is elsewhere by now stays there
+            page.app.go(page.place)
         page.say(f"deployment {number} is queued; the worker makes it, also when this console is closed", "ok")
 
     def planned(preview: "Preview") -> None:
