@@ -85,6 +85,7 @@ class StoreFeed:
         self._opened = threading.Event()
         self._desk: Desk | None = None
         self._console: Console | None = None
+        self._defect = ""
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def start(self, console: "Console") -> None:
@@ -151,7 +152,7 @@ class StoreFeed:
                     self._feed(desk)
             except Exception as error:  # noqa: BLE001 - without this thread the screen would stand still for ever
                 self._opened.clear()
-                self._fail(_told(error))
+                self._fail(error)
                 self._ended.wait(AGAIN)
 
     def _feed(self, desk: "Desk") -> None:
@@ -183,20 +184,24 @@ class StoreFeed:
             if self._console is not None and not self._console.read_only:
                 desk.keep_worker()  # after the rows: where none can be started they are seen all the same
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(_told(error))
+            self._fail(error)
             return False
+        self._defect = ""
         return True
 
-    def _fail(self, error: SlipwayError) -> None:
+    def _fail(self, error: Exception) -> None:
+        """Tell the page. A defect that comes again every 2 s is logged once: for days it would fill the disk."""
+        before, self._defect = self._defect, repr(error)
+        told = _told(error, logged=self._defect == before)
         if self._page is not None:
-            self._post(PageFailed(self._page.place, str(error)))
+            self._post(PageFailed(self._page.place, str(told)))
 
     def _post(self, message: PageRead | PageFailed) -> None:
         if self._console is not None and not self._ended.is_set():
             self._console.post_message(message)
 
 
-def _told(error: Exception) -> SlipwayError:
+def _told(error: Exception, logged: bool = False) -> SlipwayError:
     from engine.console.defects import told
 
-    return told(error)
+    return told(error, logged)

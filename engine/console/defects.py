@@ -8,11 +8,12 @@ from storage import paths
 log = logging.getLogger(__name__)
 
 
-def told(error: Exception) -> SlipwayError:
-    """The error itself when it is one for people; else one that says where the traceback is."""
+def told(error: Exception, logged: bool = False) -> SlipwayError:
+    """The error itself when it is one for people; else one that says where the traceback is, or `logged` is already."""
     if isinstance(error, SlipwayError):
         return error
     kind = type(error).__name__
-    log.critical("unexpected %s", kind, exc_info=error)
+    if not logged:
+        log.critical("unexpected %s", kind, exc_info=error)
     fix = f"report it with the last line of {paths.log_file()}"
     return SlipwayError("unexpected error", on=kind, why=str(error), fix=fix)

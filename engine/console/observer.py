@@ -231,10 +231,10 @@ class _Eye:
                 self._watch()
             except SlipwayError as error:
                 self._failed(error)
-            except Exception as error:  # a defect of ours costs this row only, too
-                log.exception("observing %s", self.endpoint.name)
+            except Exception as error:  # noqa: BLE001 - a defect of ours costs this row only, too
                 kind = type(error).__name__
-                self._failed(Failed("cannot observe", on=self.endpoint.name, why=kind, fix="see the log: page 8"))
+                told = Failed("cannot observe", on=self.endpoint.name, why=kind, fix="see the log: page 8")
+                self._failed(told, defect=error)
 
     def _watch(self) -> None:
         """Look again and again in one session, as long as it answers."""
@@ -286,9 +286,8 @@ class _Eye:
         )
         return time.monotonic() - asked
 
-    def _failed(self, error: SlipwayError) -> None:
+    def _failed(self, error: SlipwayError, defect: Exception | None = None) -> None:
         """Tell why, and wait until it is tried again."""
-        log.info("%s", error)
         known = self.observed
         match error:
             case LoginRefused():
@@ -302,6 +301,8 @@ class _Eye:
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
         told = f"{error.what} {error.on}".strip() + (f": {error.why}" if error.why else "")
+        if told != known.error:  # for days it would fill the log
+            log.log(logging.ERROR if defect else logging.INFO, "%s", error, exc_info=defect)
         next_try = datetime.now(UTC) + timedelta(seconds=pause)
         self._tell(replace(known, state=state, error=told, fix=error.fix, next_try=next_try))
         self._rest(pause)

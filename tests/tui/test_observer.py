@@ -297,11 +297,18 @@ def test_leaving_logs_out(store: Store, vcenter: Simulator) -> None:
     assert vcenter.admin.counters().live_sessions == before
 
 
-def test_a_defect_costs_one_row(
-    store: Store, vcenter: Simulator, observer: Observer, monkeypatch: pytest.MonkeyPatch
+def test_a_defect_costs_one_row_and_is_logged_once(
+    store: Store,
+    vcenter: Simulator,
+    observer: Observer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    tries = []
+
     def broken(site: Any, known: Any) -> Any:
         if site.endpoint.name == "vc02":
+            tries.append(1)
             raise ZeroDivisionError
         return templates.listing(site, known)
 
@@ -310,6 +317,9 @@ def test_a_defect_costs_one_row(
     add(store, vcenter, name="vc02")
     becomes(observer, State.READY)
     assert "ZeroDivisionError" in becomes(observer, State.FAILED, "vc02").error
+    observer.look_again()
+    wait(lambda: len(tries) > 2 or bool(observer.look_again()), "further tries")
+    assert sum(bool(one.exc_info) for one in caplog.records) == 1
 
 
 def test_several_threads_may_ask(store: Store, vcenter: Simulator, observer: Observer) -> None:
