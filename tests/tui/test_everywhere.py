@@ -20,6 +20,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.page import Page
 from tui.screens.palette import Palette
 from tui.screens.prompt import Prompt
+from tui.widgets.line import MessageLine
 
 MANY = tuple(endpoint(number, f"vc-{number:03}") for number in range(100))
 
@@ -238,6 +239,31 @@ def test_a_filter_that_fits_nothing_says_so() -> None:
         assert not page.has_class("-notice")
         await pilot.press("j")
         assert page.row == ENDPOINTS[1]
+
+    play(scenario)
+
+
+def test_a_refusal_is_shown_whole_whatever_its_length() -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        why = "its SHA256 is " + "5" * 64 + ", expected " + "9" * 64
+        page.refused(Unreachable("cannot use", on="/srv/ova/zcore-13.5.ova", why=why))
+        await pilot.pause()
+        shown = page.query_one(MessageLine)
+        assert shown.size.height == 3
+        assert "".join(shown.render_line(2).text.split()).endswith("9" * 64)
+        await pilot.press("r")
+        await pilot.pause()
+        assert shown.size.height == 1
+
+    play(scenario)
+
+
+def test_a_filter_that_hides_every_row_is_the_reason() -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        await pilot.press("/", *"mars", "enter", "X")
+        assert said(page) == "remove: the filter hides every row; esc shows them"
+        await pilot.press("escape", "2", "1")
+        assert said(page) == "", "what was said is over when one comes back"
 
     play(scenario)
 
