@@ -15,9 +15,11 @@ from tui.widgets.table import View
 def export(name: str, view: View, rows: Sequence[Any], now: datetime) -> str:
     """Write the rows to that file, CSV or JSON by its ending; what was done, in words.
 
-    Raises BadInput for another ending, Conflict when the file is there, Failed when it cannot be written.
+    Raises BadInput for an unusable name, Conflict when the file is there, Failed when it cannot be written.
     """
-    path = Path(name).expanduser()
+    from engine.console.typed import path_of
+
+    path = path_of(name, "give another name or folder")
     write = {".csv": _csv, ".json": _json}.get(path.suffix.lower())
     if write is None:
         fix = "end it in .csv or .json"

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.cancel import Cancel
 from engine.catalog.components import import_components
@@ -12,6 +11,7 @@ from engine.console.desk import Desk
 from engine.console.files import FileSeen
 from engine.console.observer import observe_all
 from engine.console.several import to_each
+from engine.console.typed import path_of
 from engine.errors import BadInput
 from storage import components
 from storage.components import Component, Kind
@@ -108,7 +108,7 @@ def load(desk: Desk, path: str) -> str:
 
     Raises BadInput for an empty path, and as `import_components`: all of them, or none.
     """
-    imported = import_components(desk.store, [_path(path, "give a component file, or a folder of them")])
+    imported = import_components(desk.store, [path_of(path, "give a component file, or a folder of them")])
     new = sum(one.new for one in imported)
     kinds = Counter(str(one.component.kind) for one in imported)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
@@ -117,7 +117,7 @@ def load(desk: Desk, path: str) -> str:
 
 def file_size(path: str) -> int:
     """Bytes of the OVA that is going to be read. Raises BadInput when it cannot be."""
-    file = _path(path, "give the path of its OVA")
+    file = path_of(path, "give the path of its OVA")
     try:
         return file.stat().st_size
     except OSError as error:
@@ -126,22 +126,10 @@ def file_size(path: str) -> int:
 
 def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable[[int], None]) -> str:
     """Make this file the component's OVA, once its digest is right; its place. Raises as `catalog.supply.set_file`."""
-    found = set_file(desk.store, uid, _path(path, "give the path of its OVA"), cancel, read_bytes)
+    found = set_file(desk.store, uid, path_of(path, "give the path of its OVA"), cancel, read_bytes)
     return found.ova_path or ""
 
 
 def switch(desk: Desk, uids: Sequence[str], on: bool) -> None:
     """Let these components be deployed, or not. Raises NotFound for one that is gone, once all were tried."""
     to_each("enable" if on else "disable", uids, lambda uid: components.update(desk.store, uid, enabled=on))
-
-
-def _path(text: str, fix: str) -> Path:
-    text = text.strip()
-    if not text:
-        raise BadInput("no path", why="the field is empty", fix=fix)
-    if not text.isprintable():
-        raise BadInput("cannot use", on=ascii(text), why="it has control characters", fix=fix)
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:
-        raise BadInput("cannot use", on=text, why="there is no such user here", fix=fix) from error

@@ -4,13 +4,13 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from engine.catalog.profiles import Profile, Secret, read_profile
 from engine.console import history
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
 from engine.console.several import to_each
+from engine.console.typed import path_of
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
@@ -293,7 +293,7 @@ def _state(deployment: Deployment, job: Job | None) -> str:
 
 def _read_again(file: str, recorded: Profile) -> Profile:
     """The profile in the file; what that leaves to the command line is as it was."""
-    path = Path(file).expanduser()
+    path = path_of(file, "give the path of its profile")
     try:
         return read_profile(path)
     except BadInput:

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from engine.cancel import Cancel
 from engine.console.desk import Desk
 from engine.console.observer import observe_all
+from engine.console.typed import path_of
 from engine.endpoints import deep, preflight, register
 from engine.endpoints.findings import State
 from engine.endpoints.given import anything, fields_of, pinned, signed, usable_name
@@ -198,7 +198,7 @@ def _given_trust(given: Given, consented: str) -> dict[str, Any]:
         case "ca":
             if not proof:
                 raise BadField("proof", "no file", why="it is empty", fix="give a PEM file of the authority")
-            return signed(Path(proof).expanduser())
+            return signed(path_of(proof, "give a PEM file of the authority"))
         case "any":
             return anything()
     return {}

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from engine.cancel import Cancel
 from engine.catalog.profiles import Entry, Profile, Secret, profile_of, read_profile
 from engine.console.desk import Desk
+from engine.console.typed import path_of
 from engine.deploy.plan import Plan, PlannedItem, make_plan
 from engine.deploy.variables import read_password
 from engine.errors import BadInput, SlipwayError
@@ -114,7 +114,7 @@ def deploy(desk: Desk, preview: Preview) -> int:
 
 def _profile(wanted: Wanted) -> Profile:
     if wanted.file:
-        return read_profile(Path(wanted.file).expanduser(), wanted.overrides)
+        return read_profile(path_of(wanted.file, "give the path of a profile"), wanted.overrides)
     try:
         return profile_of(dict(wanted.document), "this form")
     except BadInput as error:

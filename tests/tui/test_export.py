@@ -98,6 +98,12 @@ def test_another_ending_is_refused(here: Path, name: str) -> None:
     assert list(here.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/rows.csv", "rows\0.csv"])
+def test_a_name_that_leads_nowhere_is_told(name: str) -> None:
+    with pytest.raises(BadInput, match="cannot use"):
+        export(name, VIEW, ROWS, NOW)
+
+
 def test_a_folder_that_is_not_there_is_told() -> None:
     with pytest.raises(Failed, match="cannot export"):
         export("nowhere/rows.csv", VIEW, ROWS, NOW)
