@@ -180,12 +180,13 @@ def _count(number: int, what: str) -> str:
 EMPTY: list[Line] = [
     (("No endpoint yet.", "title"),),
     (),
-    (("An endpoint is a vCenter, and where on it VMs go. To a lab it is four steps:", "plain"),),
+    (("An endpoint is a vCenter, and where on it VMs go. To a lab it is five steps:", "plain"),),
     (),
     (("  a", "key"), ("  add an endpoint", "plain")),
     (("  9", "key"), ("  import components: what can be deployed", "plain")),
     (("  2", "key"), ("  stage them: each OVA is uploaded once", "plain")),
-    (("  3", "key"), ("  deploy a lab from them", "plain")),
+    (("  5", "key"), ("  switch staging on, or deployments import every VM", "plain")),
+    (("  3", "key"), ("  deploy a lab", "plain")),
     (),
     (("To see all of it first, without a vCenter: ", "dim"), ("slipway demo", "key")),
 ]

@@ -33,7 +33,7 @@ class Confirm(ModalScreen[bool]):
     Confirm Vertical { width: 78; max-width: 100%; height: auto; max-height: 100%; }
     Confirm Vertical { border: solid $error; background: $background; }
     Confirm Lines { height: auto; }
-    Confirm Input { padding: 0 1; background: $panel; }
+    Confirm Input.-textual-compact { padding: 0 1; background: $panel; }
     """
 
     def __init__(self, title: str, lines: Sequence[Line], name: str) -> None:

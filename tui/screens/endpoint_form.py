@@ -53,8 +53,10 @@ def add(page: "Page") -> None:
 
         return endpoints.add(desk, given, consented)
 
+    agreed: set[str] = set()
+
     def submit(form: Form, given: Mapping[str, str]) -> None:
-        _send(page, form, {**given, "trust": TRUST[given["trust"]]}, save, "added")
+        _send(page, form, {**given, "trust": TRUST[given["trust"]]}, save, "added", agreed)
 
     page.app.push_screen(Form("Add an endpoint", _fields(), submit))
 
@@ -62,6 +64,7 @@ def add(page: "Page") -> None:
 def edit(page: "Page", row: "EndpointRow") -> None:
     """Ask what is to be changed of one."""
     fields = _fields(row)
+    agreed: set[str] = set()
 
     def save(desk: "Desk", given: Mapping[str, str], consented: str) -> "Saved":
         from engine.console import endpoints
@@ -73,7 +76,7 @@ def edit(page: "Page", row: "EndpointRow") -> None:
         if "trust" in changed:
             changed["trust"] = TRUST[changed["trust"]]
         if changed:
-            _send(page, form, changed, save, "changed")
+            _send(page, form, changed, save, "changed", agreed)
         else:
             form.wrong("Nothing is different; esc leaves it as it is.")
 
@@ -104,8 +107,12 @@ def _fields(row: "EndpointRow | None" = None) -> list[Field]:
     ]
 
 
-def _send(page: "Page", form: Form, given: Mapping[str, str], save: "Save", did: str, consented: str = "") -> None:
-    """Let the engine try it and store it; the form stays until it was stored."""
+def _send(
+    page: "Page", form: Form, given: Mapping[str, str], save: "Save", did: str, agreed: set[str], consented: str = ""
+) -> None:
+    """Let the engine try it and store it; the form stays until it was stored. `agreed`: the fingerprints that this form
+    was told to trust; nobody is asked again because the password was wrong as well.
+    """
 
     def done(saved: "Saved") -> None:
         absent = "; ".join(saved.missing)
@@ -118,7 +125,8 @@ def _send(page: "Page", form: Form, given: Mapping[str, str], save: "Save", did:
     def consent(title: str, lines: list[Line], to: str) -> None:
         def answered(yes: bool | None) -> None:
             if yes:
-                _send(page, form, given, save, did, to)
+                agreed.add(to)
+                _send(page, form, given, save, did, agreed, to)
             else:
                 form.wrong("The certificate is not trusted: nothing was stored.", "host")
 
@@ -127,6 +135,8 @@ def _send(page: "Page", form: Form, given: Mapping[str, str], save: "Save", did:
     def refused(error: SlipwayError) -> None:
         if not form.is_current:  # it was left meanwhile
             page.refused(error)
+        elif isinstance(error, CertificateRefused) and error.fingerprint in agreed - {consented}:
+            _send(page, form, given, save, did, agreed, error.fingerprint)
         elif isinstance(error, CertificateRefused) and error.fingerprint:
             consent("Is this the right vCenter?", present.certificate(error), error.fingerprint)
         else:

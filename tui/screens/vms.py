@@ -30,6 +30,13 @@ KEYS = [
 ]
 
 
+HINT = (
+    "Component, order: left and right, or type. after: begun when the one above has ended; beside: together with it. "
+    "Of an empty hostname or host the component's own is taken."
+)
+"""Below the rows while nothing is wrong."""
+
+
 class Row(Horizontal):
     """One VM."""
 
@@ -202,8 +209,8 @@ class VmsScreen(Screen[None]):
         return next((row for row in rows if self.focused in row.children), rows[-1])
 
     def _say(self, text: str, tone: str = "warn") -> None:
+        text, tone = (text, tone) if text else (HINT, "dim")
         wrong = self.query_one("#wrong", Lines)
-        lines = wrapped(text, max(40, self.size.width - 4)) if text else []
-        wrong.display = bool(lines)
+        lines = wrapped(text, max(40, self.size.width - 4))
         wrong.styles.height = max(1, min(8, len(lines)))
         wrong.show([((line, tone),) for line in lines])

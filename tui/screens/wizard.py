@@ -181,12 +181,12 @@ def _lab_form(page: "DeploysPage", draft: Draft) -> Step:
         draft.lab = values
 
     fields = (
-        Field("name", "name", was.get("name", ""), "lab01"),
+        Field("name", "name", was.get("name", ""), "such as lab01"),
         Field("endpoint", "endpoint", was.get("endpoint", ""), choices=draft.choices.endpoints),
-        Field("domain", "domain", was.get("domain", ""), "lab01.example.com"),
+        Field("domain", "domain", was.get("domain", ""), "such as lab01.example.com"),
         Field("vapp", "vApp", was.get("vapp", ""), "none"),
         Field("portgroup", "portgroup", was.get("portgroup", ""), "the endpoint's network"),
-        Field("subnet", "subnet", was.get("subnet", ""), "10.96.42.0/24"),
+        Field("subnet", "subnet", was.get("subnet", ""), "such as 10.96.42.0/24"),
         Field("gateway", "gateway", was.get("gateway", ""), "none"),
         Field("dns", "DNS", was.get("dns", ""), "the first VM"),
         Field("ntp", "NTP", was.get("ntp", ""), "none"),

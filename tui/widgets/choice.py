@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.events import Key
 from textual.message import Message
@@ -67,5 +68,8 @@ class Choice(Painter, can_focus=True):
         """The value; how many others there are."""
         tone = "cursor" if self.has_focus else "plain"
         several = self.has_focus and len(self._choices) > 1
+        value = f"< {printable(self.value)} >"
         more = f"  one of {len(self._choices)}: left, right, or type" if several else ""
-        return self.strip([(f"< {printable(self.value)} >", tone), (more, "dim")] if y == 0 else [], self.size.width)
+        if cell_len(value + more) > self.size.width:
+            more = ""
+        return self.strip([(value, tone), (more, "dim")] if y == 0 else [], self.size.width)
