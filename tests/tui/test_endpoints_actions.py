@@ -165,6 +165,21 @@ def test_add_with_consent_to_the_certificate(store: Store, vcenter: Simulator) -
     assert (added.vmfolder, added.network, added.instance_uuid) == ("labs", None, vcenter.instance_uuid)
 
 
+def test_consent_is_asked_for_once_although_the_password_was_wrong(store: Store, vcenter: Simulator) -> None:
+    async def scenario(pilot: Pilot[int], console: Console) -> None:
+        await pilot.press("a")
+        form = await fill(pilot, filled(vcenter) | {"password": "wrong"})
+        await pilot.press("ctrl+s")
+        await shown(pilot, Confirm)
+        await pilot.press(*"trust", "enter")
+        await told(form, console, "wrong user name or password")
+        await pilot.press("ctrl+u", *PASSWORD, "ctrl+s")
+        await said(console, "added vc01: c checks all that it needs")
+
+    play(store, scenario)
+    assert endpoints.get(store, "vc01").pin == vcenter.fingerprint
+
+
 def test_a_certificate_that_is_not_consented_to_changes_nothing(store: Store, vcenter: Simulator) -> None:
     async def scenario(pilot: Pilot[int], console: Console) -> None:
         await pilot.press("a")
