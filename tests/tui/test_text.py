@@ -95,6 +95,13 @@ def test_a_long_word_is_broken_where_the_line_ends() -> None:
     assert wrapped("see abcdefghij now", 4) == ["see", "abcd", "efgh", "ij", "now"]
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+def test_no_wide_character_is_lost_where_a_line_ends(width: int) -> None:
+    lines = wrapped("x東京東京東京", width)
+    assert "".join(lines) == "x東京東京東京"
+    assert width == 1 or all(cell_len(line) <= width for line in lines)
+
+
 def test_control_characters_are_shown_and_not_sent() -> None:
     assert "\x1b" not in plain("\x1b[2Jvc01")[0]
     assert "\x1b" not in "".join(wrapped("a\x1b]52;c;eA==\x07b", 10))

@@ -70,7 +70,8 @@ def wrapped(text: str, width: int) -> list[str]:
         lines.append("")
         rest = word
         while cell_len(rest) > width:
-            lines[-1] = set_cell_size(rest, width)
+            # A wide character that has room for its half only is a blank there, and begins the next line.
+            lines[-1] = set_cell_size(rest, width).rstrip() or rest[0]
             rest = rest[len(lines[-1]) :]
             lines.append("")
         lines[-1] = rest
