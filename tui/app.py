@@ -230,7 +230,9 @@ class Console(App[int]):
         self.go(self.last_place)
 
     def act_quit(self) -> None:
-        """Leave; when jobs run the last words say that they go on."""
+        """Leave; when jobs run the last words say that they go on. Once: of two last words Textual makes two errors."""
+        if self.return_code is not None:
+            return
         page = self.page
         pulse = page.pulse if page is not None else None
         self.exit(0, message=goodbye(pulse.running + pulse.queued if pulse else 0, self.unfinished, self._store))

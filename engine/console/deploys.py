@@ -165,6 +165,11 @@ def again(desk: Desk, number: int, verb: str, file: str = "", password: str = ""
     )
 
 
+def again_all(desk: Desk, ids: Collection[int], verb: str) -> None:
+    """Begin these again, which need nothing for that. Raises as `again`, once all were tried."""
+    to_each(verb, ids, lambda number: again(desk, number, verb))
+
+
 class _Reading:
     """One deployment, read."""
 

@@ -10,10 +10,10 @@ import pytest
 from rich.cells import cell_len
 
 from engine.console import deploys, history, templates
-from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
+from engine.console.deploys import DeployRow, Detail, Needs, StagingRow, VmRow
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
-from engine.errors import Failed
+from engine.errors import Conflict, Failed
 from engine.jobs.outcome import TimedStep
 from storage import deployments, endpoints, jobs, paths, steps
 from storage.changes import Watch
@@ -22,6 +22,7 @@ from storage.jobs import State
 from storage.steps import NewStep
 from storage.store import Store
 from tests.tui.conftest import NOW, FixedFeed, fixed, until
+from tests.tui.driver import Driver, drive
 from tui.present import deploys as present
 from tui.present import progress
 from tui.present.filter import Filter
@@ -144,6 +145,8 @@ def test_what_is_under_way() -> None:
     )
     assert doing(row(vms=(vm("a", step="waiting"), vm("b", step="cloning"))))[0] == "cloning 1"
     assert doing(row(vms=(vm("a", "pending"),)))[0] == "looking at what is there"
+    away = TimedStep("lab01", "trying again", "in 8 s: cannot connect", NOW, 8.0)
+    assert doing(row(vms=(vm("a", "pending"),), steps=(away,))) == ("trying again in 8 s: cannot connect", "warn")
     assert doing(row(queued=True))[0] == "waits for its turn"
     assert doing(row(vms=(vm("a", step="trying again", detail="in 8 s: lost"),))) == (
         "trying again in 8 s: lost",
@@ -394,6 +397,29 @@ def test_of_several_each_is_cancelled_whatever_became_of_another(store: Store, e
     with Watch(store) as watch, pytest.raises(Failed, match=f"cannot cancel all of 2.*deployment {ended.id}"):
         deploys.cancel(Desk(store, watch), [ended.id, waits.id])
     assert jobs.get(store, job.id).cancel
+
+
+def test_of_several_that_are_retried_the_refusal_of_one_stays_in_view(store: Store, endpoint: int) -> None:
+    good, bad = deployed(store, endpoint, "lab01"), deployed(store, endpoint, "lab02")
+    for one in (good, bad):
+        deployments.update(store, one.id, state="failed")
+
+    async def scenario(driver: Driver) -> None:
+        await driver.press("space", "space", "R")
+        await driver.said("cannot retry all of 2")
+
+    def again(desk: Desk, number: int, _verb: str) -> None:
+        if number == bad.id:
+            raise Conflict("cannot retry", on="lab02", why="somebody was faster")
+        begun.append(number)
+
+    begun: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploys, "again", again)
+        patch.setattr(deploys, "needs", lambda _desk, _number: Needs(False, ""))
+        patch.setattr(Desk, "keep_worker", lambda _desk: None)
+        drive(store, "deploys", scenario)
+    assert begun == [good.id]
 
 
 def test_removed_ones_are_left_out_and_ended_ones_are_read_once(

@@ -463,3 +463,14 @@ def test_quitting_says_that_jobs_go_on(key: str, capsys: pytest.CaptureFixture[s
     console = play(scenario)
     assert console.return_code == 0
     assert "3 jobs go on without this console" in " ".join(capsys.readouterr().err.split())
+
+
+def test_whoever_quits_twice_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        page.app.action_do("quit")
+        page.app.action_do("quit")
+
+    play(scenario)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("jobs go on") == 1
+    assert "errors" not in told

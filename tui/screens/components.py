@@ -149,7 +149,7 @@ class ComponentsPage(Page):
 
     def _tick(self) -> None:
         super()._tick()
-        if self._reading is not None and self._reading.done:
+        if self._reading is not None and self._reading.done and not self.app.last_error:  # a refusal stays in view
             self.say(*present.reading(self._reading, self.app.clock()))
 
 

@@ -139,13 +139,11 @@ class DeploysPage(Page):
 
     def act_deploy_retry(self) -> None:
         """The rest of each, again."""
-        for row in self.rows:
-            self._again(row, "retry")
+        self._again("retry")
 
     def act_deploy_resume(self) -> None:
         """Take them up again."""
-        for row in self.rows:
-            self._again(row, "resume")
+        self._again("resume")
 
     def _confirm(self, title: str, lines: list[Line], verb: Callable[["Desk"], None], doing: str, becomes: str) -> None:
         from tui.screens.confirm import Confirm
@@ -160,18 +158,23 @@ class DeploysPage(Page):
 
         self.app.push_screen(Confirm(f"{title} {named}", lines, named), answered)
 
-    def _again(self, row: "DeployRow", verb: str) -> None:
-        """Begin it again; what has to be said for that is asked for first."""
+    def _again(self, verb: str) -> None:
+        """Begin these again together; for those that need something more it is asked for, one after the other."""
         from tui.screens.wizard import ask_again
 
-        def needed(needs: "Needs") -> None:
-            if needs.nothing:
-                queued = f"{row.name}: {verb} is queued"
-                self.ask(lambda desk: _begin_again(desk, row.id, verb), f"{verb}: {row.name}", queued)
-            elif not self.was_left:
-                ask_again(self, row, verb, needs)
+        rows: list[DeployRow] = self.rows
 
-        self.app.feed.ask(lambda desk: _needs(desk, row.id), needed, self.refused)
+        def needed(needs: "Sequence[Needs]") -> None:
+            ready = [row for row, one in zip(rows, needs, strict=True) if one.nothing]
+            if ready:
+                named, ids = present.several(ready), [row.id for row in ready]
+                queued = f"{named}: {verb} is queued"
+                self.ask(lambda desk: _begin_again(desk, ids, verb), f"{verb}: {named}", queued)
+            for row, one in zip(rows, needs, strict=True):
+                if not one.nothing and not self.was_left:
+                    ask_again(self, row, verb, one)
+
+        self.app.feed.ask(lambda desk: _needs(desk, [row.id for row in rows]), needed, self.refused)
 
 
 def _cancel(desk: "Desk", ids: list[int]) -> None:
@@ -186,13 +189,13 @@ def _remove(desk: "Desk", ids: list[int]) -> None:
     deploys.remove(desk, ids)
 
 
-def _needs(desk: "Desk", number: int) -> "Needs":
+def _needs(desk: "Desk", ids: list[int]) -> "list[Needs]":
     from engine.console import deploys
 
-    return deploys.needs(desk, number)
+    return [deploys.needs(desk, number) for number in ids]
 
 
-def _begin_again(desk: "Desk", number: int, verb: str) -> None:
+def _begin_again(desk: "Desk", ids: list[int], verb: str) -> None:
     from engine.console import deploys
 
-    deploys.again(desk, number, verb)
+    deploys.again_all(desk, ids, verb)
