@@ -50,6 +50,7 @@ def test_an_idle_store_says_so() -> None:
     said = [one for one, _ in frame.status(IDLE)]
     assert "o idle" in said
     assert not any("worker" in one for one in said), "no worker is nothing to worry about when there is nothing to do"
+    assert ("- no worker", "warn") in frame.status(replace(IDLE, queued=1)), "but not when there is"
 
 
 def test_the_switched_off_flag_and_a_hung_worker_stand_out() -> None:

@@ -90,7 +90,12 @@ def _under_way(row: "DeployRow", detail: "Detail | None", now: datetime) -> Cell
     words = Counter(vm.step for vm in detail.vms if vm.state == "running" and vm.step)
     words.update(one.step for one in detail.stagings if one.state == "running" and one.step)
     told = ", ".join(f"{word} {count}" for word, count in words.most_common() if word != "waiting" or len(words) == 1)
-    return (told, "busy") if told else ("looking at what is there", "busy")
+    if told:
+        return told, "busy"
+    last = max(detail.steps, key=lambda step: step.began, default=None)
+    if last is not None and last.step == "trying again":  # the whole of it: its vCenter is away
+        return printable(f"trying again {last.detail}"), "warn"
+    return "looking at what is there", "busy"
 
 
 # One in full

@@ -39,9 +39,9 @@ def status(pulse: "Pulse") -> list[Cell]:
     """How everything is; the most important comes last, so that a narrow line keeps it."""
     worker = sign("worker", pulse.worker)
     told: list[Cell] = [("staging on", "ok") if pulse.staging else ("- staging off", "warn")]
-    if pulse.worker != "none":
-        told.append((str(worker), worker.tone))
     jobs = pulse.running + pulse.queued
+    if pulse.worker != "none" or jobs:
+        told.append((str(worker), worker.tone if pulse.worker != "none" else "warn"))
     told.append(
         (f"> {pulse.running} running" + (f" {pulse.queued} queued" if pulse.queued else ""), "busy")
         if jobs
