@@ -238,7 +238,10 @@ class Console(App[int]):
         self.exit(0, message=goodbye(pulse.running + pulse.queued if pulse else 0, self.unfinished, self._store))
 
     def act_refresh(self) -> None:
-        """Read everything again."""
+        """Read everything again, and paint it: `wall` and others write on the screen too."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.forget()
+        self.refresh(layout=True)
         self.feed.refresh()
         self._say("reading everything again")
 

@@ -349,3 +349,15 @@ def test_without_a_shell_it_is_not_suspended(store: Store, tmp_path: Path) -> No
         window.shows("there is no shell here that could bring it back")
         window.keys("C-c")
         assert window.ended() == "0"
+
+
+def test_what_somebody_else_wrote_on_the_screen_goes_with_r(store: Store, tmp_path: Path) -> None:
+    with tmux(tmp_path) as window:
+        window.start(SLIPWAY, environment(store.location, TERM="tmux-256color"), 80, 24)
+        window.shows(READY)
+        window.tty.write_text("\x1b[2;2HBroadcast message from root")
+        window.shows("Broadcast message from root")
+        window.keys("r")
+        until(lambda: "Broadcast" not in window.screen() and READY in window.screen())
+        window.keys("q")
+        assert window.ended() == "0"

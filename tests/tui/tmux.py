@@ -50,6 +50,11 @@ class Tmux:
         return self.screen().rpartition(LEFT)[2].split()[0]
 
     @property
+    def tty(self) -> Path:
+        """Its terminal, to which others may write too."""
+        return Path(self._tmux("display", "-p", "#{pane_tty}").strip())
+
+    @property
     def mouse(self) -> bool:
         """Whether the program has the mouse."""
         return self._tmux("display", "-p", "#{mouse_any_flag}") == "1\n"

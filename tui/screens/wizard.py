@@ -141,7 +141,7 @@ class Step(Form):
 
 
 def _file_form(page: "DeploysPage", draft: Draft) -> Step:
-    was, as_in_file = draft.file, "as in the file"
+    was = draft.file
 
     def filled(form: Form, given: Mapping[str, str]) -> None:
         if not given["file"].strip():
@@ -155,11 +155,11 @@ def _file_form(page: "DeploysPage", draft: Draft) -> Step:
 
     fields = (
         Field("file", "profile file", was.get("file", ""), "a path on this machine: ~/lab01.yaml"),
-        Field("name", "name", was.get("name", ""), as_in_file),
+        Field("name", "name", was.get("name", ""), AS_IN_FILE),
         Field("endpoint", "endpoint", was.get("endpoint", AS_IN_FILE), choices=(AS_IN_FILE, *draft.choices.endpoints)),
-        Field("domain", "domain", was.get("domain", ""), as_in_file),
-        Field("vapp", "vApp", was.get("vapp", ""), as_in_file),
-        Field("portgroup", "portgroup", was.get("portgroup", ""), as_in_file),
+        Field("domain", "domain", was.get("domain", ""), AS_IN_FILE),
+        Field("vapp", "vApp", was.get("vapp", ""), AS_IN_FILE),
+        Field("portgroup", "portgroup", was.get("portgroup", ""), AS_IN_FILE),
         Field("password", "password", was.get("password", ""), "from where the file says it is", secret=True),
         Field("power", "power on", was.get("power", YES), choices=(YES, NO)),
     )
@@ -215,6 +215,7 @@ def _plan(page: "DeploysPage", step: Form | VmsScreen, verb: Callable[["Desk"], 
     def deployed(number: int) -> None:
         if step in page.app.screen_stack:  # who is elsewhere by now stays there
             page.app.go(page.place)
+            page.table.await_row(str(number))
         page.say(f"deployment {number} is queued; the worker makes it, also when this console is closed", "ok")
 
     def planned(preview: "Preview") -> None:
