@@ -251,9 +251,10 @@ def test_a_refusal_is_shown_whole_whatever_its_length() -> None:
         shown = page.query_one(MessageLine)
         assert shown.size.height == 3
         assert "".join(shown.render_line(2).text.split()).endswith("9" * 64)
-        await pilot.press("r")
+        await pilot.press("escape")
         await pilot.pause()
         assert shown.size.height == 1
+        assert pilot.app.screen is page, "esc took the message first"
 
     play(scenario)
 

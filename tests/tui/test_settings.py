@@ -386,6 +386,15 @@ def test_somebody_elses_change_is_noticed_before_a_removal(store: Store) -> None
         console_settings.remove(Desk(store, watch), row)
 
 
+def test_numbers_are_sorted_as_numbers(store: Store) -> None:
+    async def scenario(driver: Driver) -> None:
+        await driver.press("s", "s")
+        numbers = [int(row.value) for row in driver.page.table.rows if row.value.isdecimal()]
+        assert numbers == sorted(numbers)
+
+    drive(store, "settings", scenario)
+
+
 def test_control_characters_are_shown_escaped(store: Store) -> None:
     settings.create(store, "lab_contact", "\x1b[31mred", "a\nb")
     row = read(store)["lab_contact"]

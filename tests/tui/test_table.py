@@ -148,6 +148,20 @@ def test_the_cursor_stays_in_its_place_when_its_row_goes() -> None:
     piloted(named("a", "b", "c", "d"), scenario)
 
 
+def test_the_cursor_goes_to_a_row_that_is_awaited_once_it_is_there() -> None:
+    async def scenario(app: TableApp, pilot: Any) -> None:
+        app.table.await_row("new")
+        assert app.table.row == Row("a")
+        app.table.show(named("new", "a", "b"))
+        assert app.table.row == Row("new")
+        app.table.await_row("newer")
+        app.table.go(2)
+        app.table.show(named("newer", "new", "a", "b"))
+        assert app.table.row == Row("b"), "who has moved on stays there"
+
+    piloted(named("a", "b"), scenario)
+
+
 def test_marks_stay_on_their_rows_and_go_with_them() -> None:
     async def scenario(app: TableApp, pilot: Any) -> None:
         app.table.mark()

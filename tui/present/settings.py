@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("Key", 24, grow=5),
-    Column("Value", 10, grow=1),
+    Column("Value", 10, grow=1, sort=lambda row: "" if row.secret else _in_order(row.value)),
     Column("Source", 7),
     Column("Applies", 15),
     Column("Description", 24, grow=4, drop=1),
@@ -24,6 +24,12 @@ MASK = "********"
 """What is shown of a secret; how long it is is nobody's business either."""
 
 WRAP = 56
+
+
+def _in_order(value: str) -> str:
+    """What a value is compared by: 9 comes before 30."""
+    return value.zfill(20) if value.isdecimal() else value.casefold()
+
 
 WHEN = {
     "next deployment": "to every deployment that is planned from now on; one under way keeps its plan",

@@ -411,7 +411,7 @@ class Page(Screen[None]):
         self.table.half_page(-1)
 
     def act_back(self) -> None:
-        """First the marks go, then the filter, then one is back on the page before."""
+        """First the marks go, then the filter, then a message of several rows; then one is back on the page before."""
         if self.table.marked or self.table.in_range:
             self.table.unmark()
         elif self.table.filter:
@@ -419,6 +419,8 @@ class Page(Screen[None]):
 
             self.table.filter = Filter("")
             self.table.arrange()
+        elif self.query_one(MessageLine).size.height > 1:
+            self._message = ()
         else:
             self.app.action_do("last")
         self._judge()

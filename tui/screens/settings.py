@@ -138,7 +138,7 @@ class SettingsPage(Page):
         told = row.description.isprintable()
         fields = [
             Field("value", "value", "" if kept else row.value, "as it is" if kept else "", secret=row.secret),
-            Field("description", "what for", row.description if told else "", "" if told else "as it is"),
+            Field("description", "what for", row.description if told else "", "needed" if told else "as it is"),
         ]
 
         def submit(form: Form, filled: Mapping[str, str]) -> None:

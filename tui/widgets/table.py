@@ -109,7 +109,7 @@ class Table(Painter, can_focus=True):
         self._outdated = False
         self._top = 0
         self._cursor = 0
-        self._cursor_key = ""
+        self._cursor_key = self._awaited = ""
         self._range_from: int | None = None
         self._now = clock()
         self._layout = _Layout()
@@ -208,7 +208,7 @@ class Table(Painter, can_focus=True):
     def go(self, index: int) -> None:
         """Put the cursor on that row, or the nearest that there is."""
         index = max(0, min(index, len(self._order) - 1))
-        before, self._cursor = self._cursor, index
+        before, self._cursor, self._awaited = self._cursor, index, ""
         self._cursor_key = self.view.key(self._order[index]) if self._order else ""
         if self._range_from is not None and self._order:
             first, last = sorted((before, index))
@@ -219,6 +219,11 @@ class Table(Painter, can_focus=True):
         self._reveal()
         self._refresh_changed()
         self.post_message(self.Moved())
+
+    def await_row(self, key: str) -> None:
+        """Put the cursor on that row as soon as it is there, unless it is moved before."""
+        self._awaited = key
+        self._settle(self._order)
 
     def move(self, by: int) -> None:
         """Move the cursor by so many rows."""
@@ -375,6 +380,8 @@ class Table(Painter, can_focus=True):
 
     def _find_cursor(self) -> None:
         """The cursor goes where its row has gone; when that is no longer there it stays in its place."""
+        if self._awaited and any(self.view.key(row) == self._awaited for row in self._order):
+            self._cursor_key, self._awaited = self._awaited, ""
         index = min(self._cursor, max(0, len(self._order) - 1))
         if self._order and self.view.key(self._order[index]) != self._cursor_key:
             where = (at for at, row in enumerate(self._order) if self.view.key(row) == self._cursor_key)
