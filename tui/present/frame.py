@@ -103,7 +103,7 @@ def nothing_fits(words: str, total: int) -> list[Line]:
         (
             ("Nothing fits the filter ", "plain"),
             (printable(words), "key"),
-            (f"; there are {total} without it.", "plain"),
+            (f"; there {'is' if total == 1 else 'are'} {total} without it.", "plain"),
         ),
         (),
         (("esc", "key"), (" shows them again", "dim")),
