@@ -95,6 +95,17 @@ def test_jump_to_no_page_says_so_and_stays() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("key", ["W", "f5", "z"])
+def test_a_key_without_meaning_says_so(key: str) -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        await pilot.press(key)
+        assert said(page) == f"{key} does nothing here; ? lists the keys"
+        await pilot.press("j")
+        assert names(page), "the others go on"
+
+    play(scenario)
+
+
 def test_jump_quits_too() -> None:
     async def scenario(pilot: Pilot[int], page: Page) -> None:
         await pilot.press(":", *"q", "enter")

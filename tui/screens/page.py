@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.events import Key
 from textual.screen import Screen
 
 from engine.errors import SlipwayError
-from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page
+from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page, shown_key
 from tui.messages import PageFailed, PageRead
 from tui.present import frame
 from tui.present.text import Line
@@ -317,6 +318,11 @@ class Page(Screen[None]):
         self.say(str(error), "bad")
 
     # Actions
+
+    def on_key(self, event: Key) -> None:
+        """A key that means nothing here says so."""
+        if self.app.action_for(event.key, self.place, Scope.TABLE, Scope.EVERYWHERE) is None:
+            self.say(f"{shown_key(event.key)} does nothing here; {self.app.key_of(BY_ID['help'])} lists the keys")
 
     def action_do(self, action_id: str) -> None:
         """Take an action of the registry, or say why it cannot be taken."""
