@@ -29,9 +29,15 @@ def on_a_store(where: Path, scenario: Scenario, page: Callable[[Page], None] = l
 
     async def run() -> None:
         console = live(where)
+        start = console.feed.start
+
+        def prepared(on: Console) -> None:
+            assert on.page is not None
+            page(on.page)
+            start(on)
+
+        console.feed.start = prepared  # type: ignore[method-assign]
         async with console.run_test(size=(80, 24)) as pilot:
-            assert console.page is not None
-            page(console.page)
             try:
                 await scenario(console, pilot)
             finally:
