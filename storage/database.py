@@ -14,6 +14,8 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 from storage import filesystem
 from storage.errors import BadInput, Conflict, Refused, SlipwayError, Unreachable
 
+# Seconds that a transaction on PostgreSQL may stand still between two statements; ours take milliseconds.
+IDLE_TRANSACTION_SECONDS = 10
 BUSY_SECONDS = 10.0
 """How long a transaction waits for another process's before it gives up; ours last milliseconds."""
 
@@ -109,13 +111,22 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         limit = {"connect_timeout": _CONNECT_SECONDS}
         # pre-ping: after a restart of the server the next transaction works again.
-        return create_engine(url, hide_parameters=True, max_overflow=_NO_LIMIT, pool_pre_ping=True, connect_args=limit)
+        pooled = {"max_overflow": _NO_LIMIT, "pool_pre_ping": True}
+        server = create_engine(url, hide_parameters=True, connect_args=limit, **pooled)
+        event.listen(server, "connect", _end_idle_transactions)
+        return server
     # isolation_level None: sqlite3 begins nothing by itself, _begin does.
     manual = {"isolation_level": None, "timeout": BUSY_SECONDS}
     engine = create_engine(url, hide_parameters=True, max_overflow=_NO_LIMIT, connect_args=manual)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _end_idle_transactions(connection: Any, _record: Any) -> None:
+    """A process that is stopped within a transaction holds its rows, a claim's too: the server ends that session."""
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
+    connection.commit()
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -16,14 +16,15 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from engine.cancel import Cancel
-from engine.errors import Conflict
+from engine.errors import Conflict, Unreachable
 from engine.staging import claims
 from engine.staging.claims import Verdict
-from storage import audit, settings
+from storage import audit, database, settings
 from storage.claims import claim_name
+from storage.models import settings as rows
 from storage.store import Store, open_store
 from tests.storage.conftest import Postgres
 
@@ -230,6 +231,20 @@ def test_a_stopped_holder_comes_back_and_finds_its_claim_lost(store: Store, wher
             assert (now.token, now.verdict) == (claim.token, Verdict.LIVE)
     assert claims.standing(store) == []
     assert [one.action for one in audit.listing(store)].count("claim taken over") == 1
+
+
+@pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+def test_one_that_stopped_in_a_transaction_blocks_nobody(
+    store: Store, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found when SIGSTOP came between a heartbeat and its commit: who took over waited for the row for ever."""
+    settings.create(store, "some", "1", "a row")
+    monkeypatch.setattr(database, "IDLE_TRANSACTION_SECONDS", 1)
+    with open_store(where) as stopped, pytest.raises(Unreachable), stopped.begin() as tx:  # noqa: PT012
+        tx.execute(update(rows).where(rows.c.name == "some").values(value="2"))
+        settings.update(store, "some", "3")
+        tx.execute(update(rows).where(rows.c.name == "some").values(value="4"))
+    assert settings.value(store, "some") == "3"
 
 
 def test_a_stopped_holder_whom_nobody_replaced_goes_on(store: Store, where: str) -> None:
