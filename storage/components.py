@@ -1,6 +1,7 @@
 """Components: the catalog of OVAs, as read from zPodLibrary files."""
 
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -29,6 +30,7 @@ class Component:
 
     `nested` is the file's `component_isnested`: what an UNSUPPORTED one becomes, L1 or L2, once its OVA was supplied.
     `spec` is the file's `component_deploy_govc_spec` or {}; `ova_path` the OVA the operator supplied, if any.
+    `eula_digest` is the SHA-256 of the licence texts that `eula_by` accepted at `eula_at` (UTC), "" when nobody has.
     """
 
     uid: str
@@ -46,12 +48,19 @@ class Component:
     enabled: bool = True
     ova_path: str | None = None
     spec: dict[str, Any] = field(default_factory=dict)
+    eula_digest: str = ""
+    eula_by: str = ""
+    eula_at: datetime | None = None
+
+
+_OPERATORS = ("enabled", "ova_path", "eula_digest", "eula_by", "eula_at")
+"""Fields that a component's file does not tell."""
 
 
 def put(store: Store, component: Component) -> bool:
-    """Add the component, or renew what its file tells; the operator's `enabled` and `ova_path` stay. True when new."""
+    """Add the component, or renew what its file tells; what the operator said of it stays. True when new."""
     told = asdict(component)
-    kept = {name: value for name, value in told.items() if name not in ("enabled", "ova_path")}
+    kept = {name: value for name, value in told.items() if name not in _OPERATORS}
     with store.begin() as tx:
         new = tx.execute(change(components).where(components.c.uid == component.uid).values(**kept)).rowcount == 0
         if new:

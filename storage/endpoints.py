@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, delete, insert, select
@@ -17,9 +18,20 @@ from storage.nearest import suggestion
 from storage.store import Store
 
 
+class Signatures(StrEnum):
+    """What the endpoint asks of a signature: nothing, a warning where it does not prove who made the OVA, or proof."""
+
+    OFF = "off"
+    WARN = "warn"
+    REQUIRE = "require"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEndpoint:
-    """What the operator gives; `pin` is 64 lower-case hex digits (SHA-256), `ca` PEM text. Optional ones are None."""
+    """What the operator gives; `pin` is 64 lower-case hex digits (SHA-256), `ca` PEM text. Optional ones are None.
+
+    `signatures` is a Signatures; `linked_clones`: whether VMs are linked clones unless a profile says otherwise.
+    """
 
     name: str
     host: str
@@ -34,6 +46,8 @@ class NewEndpoint:
     pin: str | None = None
     ca: str | None = None
     insecure: bool = False
+    signatures: str = Signatures.WARN
+    linked_clones: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

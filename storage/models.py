@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The Alembic revision this code works with; revisions are numbered, so a greater one is a newer Slipway's."""
 
 
@@ -96,6 +96,8 @@ endpoints = Table(
     Column("insecure", Boolean, nullable=False),
     Column("instance_uuid", String),
     Column("refused", Boolean, nullable=False, server_default=false()),
+    Column("signatures", String, nullable=False, server_default="warn"),
+    Column("linked_clones", Boolean, nullable=False, server_default=false()),
     Column("created", UtcTime, nullable=False),
     UniqueConstraint("name"),
     sqlite_autoincrement=True,
@@ -119,6 +121,9 @@ components = Table(
     Column("enabled", Boolean, nullable=False),
     Column("ova_path", Text),
     Column("spec", JSON, nullable=False),
+    Column("eula_digest", String, nullable=False, server_default=""),
+    Column("eula_by", String, nullable=False, server_default=""),
+    Column("eula_at", UtcTime),
 )
 
 deployments = Table(

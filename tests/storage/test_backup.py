@@ -11,6 +11,7 @@ import pytest
 
 from storage import audit, backup, database, secrets, settings
 from storage.errors import BadInput, Conflict, NotFound, Refused, SlipwayError, Unreachable
+from storage.models import SCHEMA
 from storage.store import Store, next_token, open_store
 from tests.storage.conftest import (
     Postgres,
@@ -93,7 +94,7 @@ def test_a_backup_is_a_private_file_beside_the_store(path: Path) -> None:
     assert made.stat().st_mode & 0o777 == 0o600
     assert {file.name for file in path.parent.iterdir()} == {"slipway.db", "slipway.db.key", made.name}
     with open_store(path) as store:
-        assert backup.read(made) == backup.Backup(made, store.id, "0002")
+        assert backup.read(made) == backup.Backup(made, store.id, SCHEMA)
 
 
 def test_neither_key_nor_secret_is_in_it(path: Path) -> None:

@@ -1,0 +1,28 @@
+"""What is asked of a package: signatures and the kind of clone per endpoint, a component's accepted licence, limits.
+
+Revision ID: 0003
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from storage.models import UtcTime
+
+revision = "0003"
+down_revision = "0002"
+
+SETTINGS: tuple[tuple[str, str, str], ...] = ()
+
+
+def upgrade() -> None:
+    """Add the columns; settings of the same name that are there already are kept."""
+    op.add_column("endpoints", sa.Column("signatures", sa.String, nullable=False, server_default="warn"))
+    op.add_column("endpoints", sa.Column("linked_clones", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("components", sa.Column("eula_digest", sa.String, nullable=False, server_default=""))
+    op.add_column("components", sa.Column("eula_by", sa.String, nullable=False, server_default=""))
+    op.add_column("components", sa.Column("eula_at", UtcTime))
+    settings = sa.table("settings", sa.column("name"), sa.column("value"), sa.column("description"))
+    there = set(op.get_bind().execute(sa.select(settings.c.name)).scalars())
+    for name, value, description in SETTINGS:
+        if name not in there:
+            op.execute(sa.insert(settings).values(name=name, value=value, description=description))
