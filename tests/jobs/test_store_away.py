@@ -41,6 +41,7 @@ def cut(lab: StoreLab, postgres: Postgres) -> None:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
+@pytest.mark.long
 def test_a_worker_cut_off_takes_its_lock_again_and_sends_no_byte_twice(
     shared: StoreLab, simulator: Simulator, postgres: Postgres
 ) -> None:
