@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from tui.present.states import sign
-from tui.present.text import Cell, Line, fields, printable, wrapped
+from tui.present.text import Cell, Line, fields, harmless, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def cells(row: "LogLine", now: datetime) -> Line:
         (_time(row.at, now), "dim"),
         (level, tone),
         (row.job or "-", "dim"),
-        (_escaped(row.item or row.module.rpartition(".")[2]) or "-", "plain" if row.item else "dim"),
-        (_escaped(row.text), "plain" if tone == "dim" else tone),
+        (harmless(row.item or row.module.rpartition(".")[2]) or "-", "plain" if row.item else "dim"),
+        (harmless(row.text), "plain" if tone == "dim" else tone),
     )
 
 
@@ -94,7 +94,3 @@ def _time(at: datetime | None, now: datetime) -> str:
 @lru_cache(maxsize=1)
 def _day(now: datetime) -> tuple[int, ...]:
     return time.localtime(now.timestamp())[:3]
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() else printable(text)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cli.units import size
+from cli.units import duration, size
 from tui.present.text import Cell
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def left(seconds: float) -> str:
 def took(seconds: float) -> str:
     """`12 s`, `1:05`, `2:00:10`: in whole seconds."""
     whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{whole} s" if whole < 60 else duration(whole)
 
 
 def speed(per_second: float) -> str:
