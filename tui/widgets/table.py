@@ -7,7 +7,7 @@ changed cell costs its own bytes (reference sheet `tui`, facts 1 and 2).
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -72,13 +72,6 @@ class _Painted:
         return self.mark, self.cursor, self.thumb
 
 
-@dataclass(slots=True)
-class _Layout:
-    """The columns that there is room for: (number, x, width)."""
-
-    columns: list[tuple[int, int, int]] = field(default_factory=list)
-
-
 class Table(Painter, can_focus=True):
     """Rows with a cursor, marks, a filter and an order, all of which survive new rows.
 
@@ -112,7 +105,8 @@ class Table(Painter, can_focus=True):
         self._cursor_key = self._awaited = ""
         self._range_from: int | None = None
         self._now = clock()
-        self._layout = _Layout()
+        self._layout: list[tuple[int, int, int]] = []
+        """The columns that there is room for: (number, x, width)."""
         self._painted: dict[int, _Painted] = {}
 
     # What it shows
@@ -270,7 +264,7 @@ class Table(Painter, can_focus=True):
         self._painted[y] = painted
         style = "cursor" if painted.cursor else "dim" if self.dim else None
         cells = [(">" if painted.cursor else " ", style or "plain"), (painted.mark, style or "key")]
-        for number, _, size in self._layout.columns:
+        for number, _, size in self._layout:
             text, tone = painted.cells[number]
             cells.append((fit(text, size, self.view.columns[number].align) + " ", style or tone))
         line = self.strip(cells, width - 1, style or "plain")
@@ -335,16 +329,14 @@ class Table(Painter, can_focus=True):
             if before is None or now is None or before.edges != now.edges:
                 self.refresh(Region(0, y, self.size.width, 1))
                 continue
-            changed = [
-                (x, x + width) for number, x, width in self._layout.columns if before.cells[number] != now.cells[number]
-            ]
+            changed = [(x, x + width) for number, x, width in self._layout if before.cells[number] != now.cells[number]]
             if changed:
                 (left, _), (_, right) = changed[0], changed[-1]
                 self.refresh(Region(left, y, right - left, 1))
 
     def _head(self) -> Line:
         cells = [(" " * GUTTER, "head")]
-        for number, _, width in self._layout.columns:
+        for number, _, width in self._layout:
             column = self.view.columns[number]
             arrow = ("v" if self.reverse else "^") if number == self.sorted_by else ""
             cells.append((fit(column.title + arrow, width, column.align) + " ", "head"))
@@ -361,13 +353,13 @@ class Table(Painter, can_focus=True):
             kept.remove(max(droppable, key=lambda one: self.view.columns[one].drop))
         left = max(0, room - sum(self.view.columns[one].width + 1 for one in kept))
         shares = sum(self.view.columns[one].grow for one in kept) or 1
-        x, places = GUTTER, []
+        x = GUTTER
+        self._layout = []
         for one in kept:
             column = self.view.columns[one]
             width = column.width + left * column.grow // shares
-            places.append((one, x, width))
+            self._layout.append((one, x, width))
             x += width + 1
-        self._layout = _Layout(places)
 
     def _reveal(self) -> None:
         """Scroll until the cursor is in view, and no empty line below the last row."""
