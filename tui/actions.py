@@ -1,5 +1,6 @@
 """The one registry of what an operator can do: bindings, palette, help, footer and docs/keys.md are made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,9 +39,9 @@ class Action:
         """The page's method that does it."""
         return "act_" + self.id.replace(".", "_")
 
-
-def _go(number: str, place: str, what: str) -> Action:
-    return Action(f"go.{place}", place.capitalize(), (number,), Scope.EVERYWHERE, what)
+    def keys_with(self, own: Mapping[str, str]) -> list[str]:
+        """Its keys as Textual names them; `own`: those that config.toml gives to actions, by id."""
+        return own.get(self.id, ",".join(self.keys)).split(",")
 
 
 PLACES = {
@@ -54,14 +55,22 @@ PLACES = {
 }
 """The pages and their numbers. 6 and 7 are kept for capacity and pools."""
 
+LEAVING = ("ctrl+c", "ctrl+q")
+"""They leave wherever one is, and whatever config.toml says."""
+
+
+def _go(place: str, what: str) -> Action:
+    return Action(f"go.{place}", place.capitalize(), (PLACES[place],), Scope.EVERYWHERE, what)
+
+
 ACTIONS: tuple[Action, ...] = (
-    _go("1", "endpoints", "the vCenters, and whether they answer"),
-    _go("2", "templates", "what is staged where"),
-    _go("3", "deploys", "deployments, live"),
-    _go("4", "locks", "claims: who stages what"),
-    _go("5", "settings", "settings and the feature flag"),
-    _go("8", "logs", "what the worker and the commands did"),
-    _go("9", "components", "the catalog of OVAs"),
+    _go("endpoints", "the vCenters, and whether they answer"),
+    _go("templates", "what is staged where"),
+    _go("deploys", "deployments, live"),
+    _go("locks", "claims: who stages what"),
+    _go("settings", "settings and the feature flag"),
+    _go("logs", "what the worker and the commands did"),
+    _go("components", "the catalog of OVAs"),
     Action("jump", "Jump", ("colon",), Scope.EVERYWHERE, "go to a page by its name"),
     Action("help", "Help", ("question_mark",), Scope.EVERYWHERE, "every key of this page"),
     Action("palette", "Palette", ("ctrl+p",), Scope.EVERYWHERE, "every action by name"),

@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +17,7 @@ from textual.events import Event, Key, Paste
 from textual.screen import Screen
 
 from tui import theme
-from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, shown_key
+from tui.actions import ACTIONS, BY_ID, LEAVING, PLACES, Action, Scope, shown_key
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
@@ -27,49 +29,10 @@ from tui.typeahead import TypeAhead
 log = logging.getLogger(__name__)
 
 
-LEAVING = ("ctrl+c", "ctrl+q")
-
-
-def _endpoints() -> Page:
-    from tui.screens.endpoints import EndpointsPage
-
-    return EndpointsPage()
-
-
-def _templates() -> Page:
-    from tui.screens.templates import TemplatesPage
-
-    return TemplatesPage()
-
-
-def _deploys() -> Page:
-    from tui.screens.deploys import DeploysPage
-
-    return DeploysPage()
-
-
-def _locks() -> Page:
-    from tui.screens.locks import LocksPage
-
-    return LocksPage()
-
-
-def _settings() -> Page:
-    from tui.screens.settings import SettingsPage
-
-    return SettingsPage()
-
-
-def _logs() -> Page:
-    from tui.screens.logs import LogsPage
-
-    return LogsPage()
-
-
-def _components() -> Page:
-    from tui.screens.components import ComponentsPage
-
-    return ComponentsPage()
+def _page(place: str) -> Page:
+    """Make that page; its module is loaded no sooner: start-up is imports."""
+    made: Page = getattr(import_module(f"tui.screens.{place}"), f"{place.capitalize()}Page")()
+    return made
 
 
 class Console(App[int]):
@@ -78,15 +41,7 @@ class Console(App[int]):
     TITLE = "Slipway"
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = "endpoints"
-    MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {
-        "endpoints": _endpoints,
-        "templates": _templates,
-        "deploys": _deploys,
-        "locks": _locks,
-        "settings": _settings,
-        "logs": _logs,
-        "components": _components,
-    }
+    MODES: ClassVar[dict[str, Callable[[], Screen[Any]]]] = {place: partial(_page, place) for place in PLACES}
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(Scope.EVERYWHERE),
         # Wherever one is, and whatever config.toml says: in a form too.
@@ -143,11 +98,7 @@ class Console(App[int]):
     # From other threads
 
     def later(self, call: Callable[[], None]) -> None:
-        """Call this in the screen's thread, soon; from any thread, never waiting."""
-        self.call_soon_threadsafe(call)
-
-    def call_soon_threadsafe(self, call: Callable[[], None]) -> None:
-        """As asyncio's; nothing happens any more when the console has ended."""
+        """Call this in the screen's thread, soon; from any thread, never waiting. Not when the console has ended."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(lambda: self.call_later(call))
@@ -190,12 +141,12 @@ class Console(App[int]):
 
     def keys_of(self, action: Action) -> list[str]:
         """Every key of an action as people write it."""
-        return [shown_key(key) for key in self._keys.get(action.id, ",".join(action.keys)).split(",")]
+        return [shown_key(key) for key in action.keys_with(self._keys)]
 
     def action_for(self, key: str, *scopes: str) -> Action | None:
         """The action of these scopes that the key stands for."""
         for action in ACTIONS:
-            if action.scope in scopes and key in self._keys.get(action.id, ",".join(action.keys)).split(","):
+            if action.scope in scopes and key in action.keys_with(self._keys):
                 return action
         return None
 

@@ -14,7 +14,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from engine.errors import BadInput
-from tui.actions import ACTIONS, BY_ID, Action, Scope, shown_key
+from tui.actions import ACTIONS, BY_ID, LEAVING, Action, Scope, shown_key
 from tui.options import Options
 from tui.terminal import NAMES
 
@@ -24,9 +24,6 @@ KNOWN = ("theme", "mouse", "read_only", "slow", "keys")
 SWITCH = {True: True, False: False, "on": True, "off": False, "true": True, "false": False}
 
 ON_EVERY_PAGE = (Scope.EVERYWHERE, Scope.TABLE)
-
-ALWAYS_QUIT = ("ctrl+c", "ctrl+q")
-"""They leave whatever the table says (`tui.app`)."""
 
 SPECIAL = (
     *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete"),
@@ -126,8 +123,8 @@ def _name_of(character: str) -> str:
 
 def _refuse_conflicts(chosen: Mapping[str, str], where: str) -> None:
     """Of two actions that are there at the same time each needs a key of its own."""
-    keys = {action: chosen.get(action.id, ",".join(action.keys)).split(",") for action in ACTIONS}
-    keys[BY_ID["quit"]] += ALWAYS_QUIT
+    keys = {action: action.keys_with(chosen) for action in ACTIONS}
+    keys[BY_ID["quit"]] += LEAVING
     for action, other in permutations(ACTIONS, 2):
         twice = [key for key in keys[action] if key in keys[other]]
         if twice and action.id in chosen and _meet(action, other):
