@@ -14,7 +14,7 @@ from engine.console.typed import path_of
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
-from engine.jobs.outcome import TimedStep, timed
+from engine.jobs.outcome import TimedStep, state_under, timed
 from storage import deployments, endpoints, jobs, settings, steps
 from storage.deployments import REMOVED, Deployment, Item
 from storage.jobs import Job, Kind
@@ -209,7 +209,7 @@ class _Reading:
             id=one.id,
             name=one.name,
             endpoint=self.endpoint,
-            state=_state(one, job),
+            state=state_under(one, job),
             active=job is not None,
             queued=job is not None and job.state == "queued",
             done=sum(item.state == "succeeded" for item in self.items),
@@ -285,15 +285,6 @@ class _Reading:
 
 _NO_STEPS = ("failed", "trying again", "waiting")
 """What a VM does not fail at: its end, and the pauses between."""
-
-
-def _state(deployment: Deployment, job: Job | None) -> str:
-    """As `engine.jobs.outcome.state_of`, of a job that is known."""
-    if job is None:
-        return deployment.state
-    if job.kind is Kind.REMOVE:
-        return "removing"
-    return "cancelling" if job.cancel else deployment.state
 
 
 def _read_again(file: str, recorded: Profile) -> Profile:

@@ -98,7 +98,11 @@ def result_of(store: Store, deployment_id: int) -> Result:
 
 def state_of(store: Store, deployment: Deployment) -> str:
     """The deployment's state; `cancelling` and `removing` while such a job is under way."""
-    job = active_job(store, deployment)
+    return state_under(deployment, active_job(store, deployment))
+
+
+def state_under(deployment: Deployment, job: Job | None) -> str:
+    """The same where it is known already which job works on it."""
     if job is None:
         return deployment.state
     if job.kind is Kind.REMOVE:
