@@ -8,6 +8,7 @@ from engine.console.several import to_each
 from engine.progress import FOR_TEMPLATE
 from engine.staging import claims
 from engine.staging.claims import Standing, Verdict
+from engine.staging.templates import folder_of
 from storage import endpoints, jobs, steps
 from storage.endpoints import Endpoint
 from storage.jobs import Job, Kind
@@ -95,8 +96,4 @@ def _share(one: Endpoint | None, other: Endpoint | None) -> bool:
     """Whether two endpoints lead to one folder, and so share claims."""
     if one is None or other is None:
         return False
-    return one.id == other.id or (one.instance_uuid is not None and _folder(one) == _folder(other))
-
-
-def _folder(endpoint: Endpoint) -> tuple[str | None, str, str]:
-    return endpoint.instance_uuid, endpoint.datacenter, endpoint.vmfolder.strip("/")
+    return one.id == other.id or (one.instance_uuid is not None and folder_of(one) == folder_of(other))

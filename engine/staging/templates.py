@@ -97,11 +97,12 @@ def claim_endpoint(site: Site) -> int:
 
 def first_to_the_folder(endpoint: Endpoint, known: Iterable[Endpoint]) -> int:
     """The lowest id of those endpoints that lead to this one's folder, itself included."""
+    return min([endpoint.id, *(one.id for one in known if folder_of(one) == folder_of(endpoint))])
 
-    def place(one: Endpoint) -> tuple[str | None, str, str]:
-        return one.instance_uuid, one.datacenter, one.vmfolder.strip("/")
 
-    return min([endpoint.id, *(one.id for one in known if place(one) == place(endpoint))])
+def folder_of(endpoint: Endpoint) -> tuple[str | None, str, str]:
+    """Which folder it leads to: vCenter, None while nobody has logged in there, datacenter, VM folder."""
+    return endpoint.instance_uuid, endpoint.datacenter, endpoint.vmfolder.strip("/")
 
 
 def path_of(site: Site, uid: str) -> str:
