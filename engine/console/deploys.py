@@ -14,7 +14,7 @@ from engine.console.typed import path_of
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
-from engine.jobs.outcome import TimedStep, state_under, timed
+from engine.jobs.outcome import TimedStep, stagings_of, state_under, timed
 from storage import deployments, endpoints, jobs, settings, steps
 from storage.deployments import REMOVED, Deployment, Item
 from storage.jobs import Job, Kind
@@ -186,20 +186,10 @@ class _Reading:
         self.endpoint = endpoint_names.get(deployment.endpoint_id, "?")
         self.items = deployments.items(desk.store, deployment.id)
         self.jobs = jobs.of_deployment(desk.store, deployment.id)
-        uids = {item.component_uid for item in self.items if item.state in ("pending", "running")}
-        joined = [
-            one
-            for one in active
-            if job is not None
-            and job.kind is Kind.DEPLOY
-            and one.kind is Kind.STAGE
-            and one.endpoint_id == deployment.endpoint_id
-            and one.component_uid in uids
-        ]
         self.attempts = [one for one in self.jobs if one.kind is not Kind.STAGE]
-        begun = self.attempts[-1].id if self.attempts else 0
-        own = [one for one in self.jobs if one.kind is Kind.STAGE and one.id > begun]
-        self.stagings = list({one.id: one for one in [*own, *joined]}.values())
+        uids = {item.component_uid for item in self.items if item.state in ("pending", "running")}
+        last = job or (self.attempts[-1] if self.attempts else None)
+        self.stagings = stagings_of(last, self.jobs, active, uids) if last else []
         self.steps = steps.listing(desk.store, {one.id for one in [*self.attempts, *self.stagings]})
 
     def row(self, detail: Detail | None) -> DeployRow:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from engine.console.desk import Desk
+from engine.jobs.outcome import stagings_of
 from storage import deployments, jobs, paths
 from storage.jobs import Kind
 
@@ -32,13 +33,13 @@ def lines(desk: Desk, deployment_id: int, job_ids: Iterable[int], last: int) -> 
 
 
 def of_deployment(desk: Desk, deployment_id: int, last: int) -> tuple[str, ...]:
-    """The same of the deployment with every attempt, and every staging that was begun for it. Raises NotFound."""
-    deployment = deployments.get(desk.store, deployment_id)
+    """The same of the deployment with every attempt, and every staging that was begun for it or that it waits for.
+
+    Raises NotFound.
+    """
+    deployments.get(desk.store, deployment_id)
     uids = {item.component_uid for item in deployments.items(desk.store, deployment_id)}
-    joined = [
-        job
-        for job in jobs.active(desk.store)
-        if job.kind is Kind.STAGE and job.endpoint_id == deployment.endpoint_id and job.component_uid in uids
-    ]
-    mine = [*jobs.of_deployment(desk.store, deployment_id), *joined]
-    return lines(desk, deployment_id, {job.id for job in mine}, last)
+    mine = jobs.of_deployment(desk.store, deployment_id)
+    attempts = [job for job in mine if job.kind is not Kind.STAGE]
+    stagings = stagings_of(attempts[-1], mine, jobs.active(desk.store), uids) if attempts else []
+    return lines(desk, deployment_id, {job.id for job in [*mine, *stagings]}, last)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from engine.cancel import Cancel
+from engine.jobs.outcome import stagings_of
 from engine.jobs.presence import Starter
 from engine.progress import Watcher
 from storage import deployments, jobs, steps
@@ -70,14 +71,5 @@ class _Telling:
         if job.kind is not Kind.DEPLOY or job.deployment_id is None:
             return [job.id]
         uids = {item.component_uid for item in deployments.items(self._store, job.deployment_id)}
-        active = [
-            one.id
-            for one in jobs.active(self._store)
-            if one.kind is Kind.STAGE and one.endpoint_id == job.endpoint_id and one.component_uid in uids
-        ]
-        own = [
-            one.id
-            for one in jobs.of_deployment(self._store, job.deployment_id)
-            if one.kind is Kind.STAGE and one.id > job.id
-        ]
-        return {job.id, *active, *own}
+        mine = jobs.of_deployment(self._store, job.deployment_id)
+        return [job.id, *(one.id for one in stagings_of(job, mine, jobs.active(self._store), uids))]

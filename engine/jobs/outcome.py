@@ -1,6 +1,6 @@
 """What became of a deployment, as the store tells it: while it runs, and when it has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -72,6 +72,22 @@ def timed(taken: Sequence[Step], mine: Sequence[Job], now: datetime) -> list[Tim
         seconds = round((ended - step.began).total_seconds(), 3)
         told.append(TimedStep(step.item, step.step, step.detail, step.began, seconds))
     return told[::-1]
+
+
+def stagings_of(attempt: Job, mine: Iterable[Job], active: Iterable[Job], uids: Collection[str]) -> list[Job]:
+    """The stagings that were begun for this attempt of a deployment, and while it is active those that it joins: of
+    the components `uids` on its endpoint, whoever began them.
+
+    `mine` are the jobs of the deployment, `active` those of the store that have not ended.
+    """
+    begun = [job for job in mine if job.kind is Kind.STAGE and job.id > attempt.id]
+    joins = attempt.active and attempt.kind is Kind.DEPLOY
+    joined = [
+        job
+        for job in active
+        if joins and job.kind is Kind.STAGE and job.endpoint_id == attempt.endpoint_id and job.component_uid in uids
+    ]
+    return list({job.id: job for job in [*begun, *joined]}.values())
 
 
 def result_of(store: Store, deployment_id: int) -> Result:
