@@ -59,6 +59,8 @@ def document(package: "Package") -> dict[str, Any]:
         "properties": [{"key": known.key} | asdict(known) for known in package.descriptor.properties],
         "manifest": {name: asdict(digest) for name, digest in manifest.digests.items()} if manifest else None,
         "missing": package.missing,
+        "problems": [str(finding) for finding in package.descriptor.problems],
+        "findings": [asdict(finding) for finding in package.descriptor.problems],
     }
 
 
@@ -75,7 +77,7 @@ def _print(package: "Package") -> None:
     _table("properties", ("TYPE", "ASKED", "PROPERTY", "DEFAULT"), _properties(descriptor))
     options = [(one.id, "yes" if one.default else "", one.label) for one in descriptor.deployment_options]
     _table("deployment options", ("OPTION", "DEFAULT", "LABEL"), options)
-    for heading, lines in (("missing files", package.missing), ("problems", descriptor.problems)):
+    for heading, lines in (("missing files", package.missing), ("problems", tuple(map(str, descriptor.problems)))):
         if lines:
             _head(heading)
         for line in lines:

@@ -1,21 +1,24 @@
 """What contradicts itself in a descriptor: references to nothing, names given twice, files outside the package."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from engine.ova.descriptor import Descriptor
-from engine.ova.hardware import Hardware
+from engine.ova.descriptor import Descriptor, System
+from engine.ova.findings import Finding, place
+
+_CORRECT = "correct the descriptor, or ask who made the package for another one"
 
 
-def contradictions(descriptor: Descriptor) -> Iterator[str]:
-    """One sentence for each, naming the element."""
-    yield from _names(descriptor)
-    yield from _references(descriptor)
+def contradictions(descriptor: Descriptor, file: str) -> Iterator[Finding]:
+    """One finding for each, naming line and element of the descriptor's `file`."""
+    yield from _names(descriptor, file)
+    yield from _references(descriptor, file)
     if not descriptor.systems:
-        yield "Envelope has no VirtualSystem"
+        yield Finding.error(
+            place(file, 0, "Envelope"), "has no VirtualSystem", "get another package: this one holds no VM"
+        )
     for system in descriptor.systems:
-        yield from _hardware(descriptor, system.hardware, f"VirtualSystem '{system.id}'")
+        yield from _hardware(descriptor, system, file)
 
 
 def is_inside(href: str) -> bool:
@@ -24,46 +27,62 @@ def is_inside(href: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "://" not in href
 
 
-def _names(descriptor: Descriptor) -> Iterator[str]:
-    yield from _repeated("File", "id", (file.id for file in descriptor.files))
-    yield from _repeated("Disk", "diskId", (disk.id for disk in descriptor.disks))
-    yield from _repeated("Network", "name", (network.name for network in descriptor.networks))
+def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
+    yield from _repeated(file, "File", "id", ((one.id, one.line) for one in descriptor.files))
+    yield from _repeated(file, "Disk", "diskId", ((one.id, one.line) for one in descriptor.disks))
+    yield from _repeated(file, "Network", "name", ((one.name, one.line) for one in descriptor.networks))
     if not descriptor.is_collection:  # each VM of a collection has keys of its own
-        yield from _repeated("Property", "key", (known.key for known in descriptor.properties))
-    yield from _repeated("Configuration", "id", (option.id for option in descriptor.deployment_options))
-    if any(not known.id for known in descriptor.properties):
-        yield "a Property has no key"
-    for file in descriptor.files:
-        if not is_inside(file.href):
-            yield f"File '{file.id}' refers to '{file.href}', which is not a file of the package"
+        yield from _repeated(file, "Property", "key", ((one.key, one.line) for one in descriptor.properties))
+    options = ((one.id, one.line) for one in descriptor.deployment_options)
+    yield from _repeated(file, "Configuration", "id", options)
+    for known in descriptor.properties:
+        if not known.id:
+            what = "has no key, so nothing can give it a value"
+            yield Finding.warning(place(file, known.line, "Property"), what, _CORRECT)
+    for one in descriptor.files:
+        if not is_inside(one.href):
+            what = f"refers to '{one.href}', which is not a file of the package"
+            yield Finding.error(
+                place(file, one.line, f"File '{one.id}'"), what, "get a package that holds all its files"
+            )
 
 
-def _references(descriptor: Descriptor) -> Iterator[str]:
-    files = {file.id for file in descriptor.files}
+def _references(descriptor: Descriptor, file: str) -> Iterator[Finding]:
+    files = {one.id for one in descriptor.files}
     disks = {disk.id for disk in descriptor.disks}
     for disk in descriptor.disks:
+        where = place(file, disk.line, f"Disk '{disk.id}'")
         if disk.file and disk.file not in files:
-            yield f"Disk '{disk.id}' refers to the File '{disk.file}', which is missing"
+            yield Finding.error(where, f"refers to the File '{disk.file}', which is missing", _CORRECT)
         if disk.parent and disk.parent not in disks:
-            yield f"Disk '{disk.id}' refers to the parent Disk '{disk.parent}', which is missing"
+            yield Finding.error(where, f"refers to the parent Disk '{disk.parent}', which is missing", _CORRECT)
 
 
-def _hardware(descriptor: Descriptor, hardware: Hardware, where: str) -> Iterator[str]:
+def _hardware(descriptor: Descriptor, system: System, file: str) -> Iterator[Finding]:
     disks = {disk.id for disk in descriptor.disks}
-    files = {file.id for file in descriptor.files}
+    files = {one.id for one in descriptor.files}
     networks = {network.name for network in descriptor.networks}
-    for disk in hardware.disks:
+    of = f"of VirtualSystem '{system.id}'"
+    for disk in system.hardware.disks:
         if disk.disk and disk.disk not in disks:
-            yield f"{where} has the disk '{disk.name}' on the Disk '{disk.disk}', which is missing"
-    for drive in hardware.removables:
+            where = place(file, disk.line, f"disk '{disk.name}' {of}")
+            yield Finding.error(where, f"refers to the Disk '{disk.disk}', which is missing", _CORRECT)
+    for drive in system.hardware.removables:
         if drive.file and drive.file not in files:
-            yield f"{where} has the drive '{drive.name}' with the File '{drive.file}', which is missing"
-    for nic in hardware.nics:
+            where = place(file, drive.line, f"drive '{drive.name}' {of}")
+            yield Finding.error(where, f"refers to the File '{drive.file}', which is missing", _CORRECT)
+    for nic in system.hardware.nics:
         if nic.connection and nic.connection not in networks:
-            yield f"{where} has the NIC '{nic.name}' on the Network '{nic.connection}', which is missing"
+            where = place(file, nic.line, f"NIC '{nic.name}' {of}")
+            yield Finding.error(where, f"refers to the Network '{nic.connection}', which is missing", _CORRECT)
 
 
-def _repeated(element: str, attribute: str, values: Iterable[str]) -> Iterator[str]:
-    for value, count in Counter(values).items():
-        if count > 1:
-            yield f"{count} {element} elements have the {attribute} '{value}'"
+def _repeated(file: str, element: str, attribute: str, values: Iterable[tuple[str, int]]) -> Iterator[Finding]:
+    """One finding for each value that several elements have, at the line of the second one."""
+    lines: dict[str, list[int]] = {}
+    for value, line in values:
+        lines.setdefault(value, []).append(line)
+    for value, found in lines.items():
+        if len(found) > 1:
+            where = place(file, found[1], f"{element} '{value}'")
+            yield Finding.error(where, f"is one of {len(found)} {element} elements with that {attribute}", _CORRECT)

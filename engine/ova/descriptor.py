@@ -1,7 +1,11 @@
-"""What an OVF descriptor says (DSP0243, OVF 0.9 to 2.1), as values. `envelope` reads it from the XML."""
+"""What an OVF descriptor says (DSP0243, OVF 0.9 to 2.1), as values. `envelope` reads it from the XML.
 
-from dataclasses import dataclass
+`line` is where an element begins in the descriptor, 0 for one that was not read from a file.
+"""
 
+from dataclasses import dataclass, field
+
+from engine.ova.findings import Finding
 from engine.ova.hardware import Hardware
 
 
@@ -14,6 +18,7 @@ class File:
     size: int | None = None
     compression: str = ""
     chunk_size: int | None = None
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Disk:
     populated_bytes: int | None = None
     format: str = ""
     parent: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Network:
 
     name: str
     description: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Property:
     label: str = ""
     description: str = ""
     category: str = ""
+    line: int = field(default=0, compare=False)
 
     @property
     def key(self) -> str:
@@ -66,6 +74,7 @@ class DeploymentOption:
     label: str = ""
     description: str = ""
     default: bool = False
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class System:
     id: str
     name: str
     hardware: Hardware
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,7 @@ class Descriptor:
     transport: tuple[str, ...]
     systems: tuple[System, ...]
     is_collection: bool
-    problems: tuple[str, ...]
+    problems: tuple[Finding, ...]
 
     def file(self, id: str) -> File | None:  # noqa: A002 (OVF's word)
         """The file of that id."""

@@ -20,29 +20,32 @@ from engine.ova.descriptor import (
     Property,
     System,
 )
+from engine.ova.findings import Finding, place
 from engine.ova.hardware import Hardware, read_hardware, whole
 from engine.ova.units import unit_bytes
 from engine.ova.xml import Element
 
 
-def read_descriptor(text: str, where: str, option: str = "") -> Descriptor:
+def read_descriptor(text: str, name: str, option: str = "", *, package: str = "") -> Descriptor:
     """The descriptor in `text` under deployment option `option` ("" = the default one).
 
-    `where` names its file in errors. Raises BadPackage naming the line or element.
+    `name` is its file's, `package` the path of what holds it. Raises BadPackage naming the line or element.
     """
+    where = f"{package}: {name}" if package else name
     root = xml.parse(text, where)
     machines = list(root.within("VirtualSystem"))
     if root.name != "Envelope" and not machines:
         raise BadPackage("cannot read descriptor", on=where, why=f"its root element is {root.name[:80]}, not Envelope")
     texts = _Texts(root)
-    problems: list[str] = []
+    problems: list[Finding] = []
     options = _deployment_options(root, texts)
     option = _chosen(options, option, where)
     sections = list(root.within("ProductSection"))
     properties = tuple(_properties(sections, texts, option))
     collection = next(root.within("VirtualSystemCollection"), None)
     systems = tuple(
-        System(machine.get("id"), _system_name(machine), read_hardware(machine, option)) for machine in machines
+        System(machine.get("id"), _system_name(machine), read_hardware(machine, option), machine.line)
+        for machine in machines
     )
     is_collection = collection is not None or len(systems) > 1
     top = collection or next(iter(machines), None) or root
@@ -51,12 +54,12 @@ def read_descriptor(text: str, where: str, option: str = "") -> Descriptor:
         product=_product(sections, texts),
         annotation="\n".join(texts.of(section, "Annotation") for section in top.every("AnnotationSection")),
         networks=tuple(
-            Network(network.get("name"), texts.of(network, "Description"))
+            Network(network.get("name"), texts.of(network, "Description"), network.line)
             for section in root.every("NetworkSection")
             for network in section.every("Network")
         ),
-        disks=tuple(_disks(root, properties, problems)),
-        files=tuple(_files(root, problems)),
+        disks=tuple(_disks(root, name, properties, problems)),
+        files=tuple(_files(root, name, problems)),
         properties=properties,
         deployment_options=options,
         option=option,
@@ -67,7 +70,7 @@ def read_descriptor(text: str, where: str, option: str = "") -> Descriptor:
         is_collection=is_collection,
         problems=(),
     )
-    return replace(descriptor, problems=(*problems, *contradictions(descriptor)))
+    return replace(descriptor, problems=(*problems, *contradictions(descriptor, name)))
 
 
 class _Texts:
@@ -100,7 +103,11 @@ def _deployment_options(root: Element, texts: _Texts) -> tuple[DeploymentOption,
     default = next((option for option in found if _is_true(option.get("default"))), next(iter(found), None))
     return tuple(
         DeploymentOption(
-            option.get("id"), texts.of(option, "Label"), texts.of(option, "Description"), option is default
+            option.get("id"),
+            texts.of(option, "Label"),
+            texts.of(option, "Description"),
+            option is default,
+            option.line,
         )
         for option in found
     )
@@ -134,6 +141,7 @@ def _properties(sections: Iterable[Element], texts: _Texts, option: str) -> Iter
                     label=texts.of(child, "Label"),
                     description=texts.of(child, "Description"),
                     category=category,
+                    line=child.line,
                 )
 
 
@@ -159,24 +167,25 @@ def _product(sections: Iterable[Element], texts: _Texts) -> Product:
     )
 
 
-def _files(root: Element, problems: list[str]) -> Iterator[File]:
+def _files(root: Element, name: str, problems: list[Finding]) -> Iterator[File]:
     for references in root.every("References"):
         for file in references.every("File"):
-            where = f"File '{file.get('id')}' (line {file.line})"
+            where = place(name, file.line, f"File '{file.get('id')}'")
             yield File(
                 id=file.get("id"),
                 href=file.get("href").removeprefix("./"),
                 size=_optional(file, "size", where, problems),
                 compression=file.get("compression").replace("identity", ""),
                 chunk_size=_optional(file, "chunkSize", where, problems),
+                line=file.line,
             )
 
 
-def _disks(root: Element, properties: Sequence[Property], problems: list[str]) -> Iterator[Disk]:
+def _disks(root: Element, name: str, properties: Sequence[Property], problems: list[Finding]) -> Iterator[Disk]:
     values = {known.id: known.default for known in properties} | {known.key: known.default for known in properties}
     for section in root.every("DiskSection"):
         for disk in section.every("Disk"):
-            where = f"Disk '{disk.get('diskId')}' (line {disk.line})"
+            where = place(name, disk.line, f"Disk '{disk.get('diskId')}'")
             yield Disk(
                 id=disk.get("diskId"),
                 file=disk.get("fileRef"),
@@ -184,10 +193,11 @@ def _disks(root: Element, properties: Sequence[Property], problems: list[str]) -
                 populated_bytes=_optional(disk, "populatedSize", where, problems),
                 format=disk.get("format"),
                 parent=disk.get("parentRef"),
+                line=disk.line,
             )
 
 
-def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: list[str]) -> int:
+def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: list[Finding]) -> int:
     """Bytes; a capacity `${key}` is the value of that property (DSP0243 9.1)."""
     text = disk.get("capacity")
     is_reference = text.startswith("${") and text.endswith("}")
@@ -196,16 +206,20 @@ def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: li
     amount = whole(value)
     if amount is None or unit is None or not 0 < amount * unit < limits.MAX_BYTES:
         said = f"'{text[:80]}'" + (f" = '{value[:80]}'" if value != text else "")
-        problems.append(f"{where} has the capacity {said} {disk.get('capacityAllocationUnits')[:80]}".rstrip())
+        what = f"has the capacity {said} {disk.get('capacityAllocationUnits')[:80]}".rstrip()
+        problems.append(Finding.error(where, what, "correct the capacity in the descriptor, or get another package"))
         return 0
     return amount * unit
 
 
-def _optional(element: Element, attribute: str, where: str, problems: list[str]) -> int | None:
+def _optional(element: Element, attribute: str, where: str, problems: list[Finding]) -> int | None:
     text = element.get(attribute)
     number = whole(text)
     if text and (number is None or number >= limits.MAX_BYTES):
-        problems.append(f"{where} has the {attribute} '{text[:80]}'")
+        what = f"has the {attribute} '{text[:80]}', which is no number of bytes"
+        problems.append(
+            Finding.warning(where, what, "it is taken as if it were not said: look whether the package is whole")
+        )
         return None
     return number
 

@@ -3,7 +3,7 @@
 Items are CIM resource allocations; `ResourceType` numbers are DMTF's CIM_ResourceAllocationSettingData (2.22).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.ova.units import unit_bytes
 from engine.ova.xml import Element
@@ -20,6 +20,7 @@ class Nic:
     name: str
     adapter: str
     connection: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Controller:
     name: str
     kind: str
     subtype: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class DiskDevice:
     disk: str
     controller: str
     unit: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Removable:
     name: str
     kind: str
     file: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +87,28 @@ def read_hardware(system: Element, option: str) -> Hardware:
         cores_per_socket=next((whole(item.text_of("vmw.CoresPerSocket")) or 0 for item in cpus), 0),
         memory_mb=sum(_memory_bytes(item) for item in items if _type(item) == _MEMORY) >> 20,
         nics=tuple(
-            Nic(_name(item), item.text_of("ResourceSubType"), item.text_of("Connection"))
+            Nic(_name(item), item.text_of("ResourceSubType"), item.text_of("Connection"), item.line)
             for item in items
             if _type(item) == _NIC
         ),
         disks=tuple(
             DiskDevice(
-                _name(item), _host_resource(item, "disk"), item.text_of("Parent"), item.text_of("AddressOnParent")
+                _name(item),
+                _host_resource(item, "disk"),
+                item.text_of("Parent"),
+                item.text_of("AddressOnParent"),
+                item.line,
             )
             for item in items
             if _type(item) in (_DISK, _LOGICAL_DISK)
         ),
         controllers=tuple(
-            Controller(_instance(item), _name(item), _controller_kind(item), item.text_of("ResourceSubType"))
+            Controller(_instance(item), _name(item), _controller_kind(item), item.text_of("ResourceSubType"), item.line)
             for item in items
             if _type(item) in _CONTROLLERS
         ),
         removables=tuple(
-            Removable(_name(item), _REMOVABLE[_type(item)], _host_resource(item, "file"))
+            Removable(_name(item), _REMOVABLE[_type(item)], _host_resource(item, "file"), item.line)
             for item in items
             if _type(item) in _REMOVABLE
         ),

@@ -47,7 +47,7 @@ class Package:
 
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""
-        return read_descriptor(self.descriptor_text, f"{self.path}: {self.descriptor_name}", option)
+        return read_descriptor(self.descriptor_text, self.descriptor_name, option, package=str(self.path))
 
 
 def open_package(path: str | os.PathLike[str]) -> Package:
@@ -94,7 +94,7 @@ def _package(path: Path, descriptor_member: Member, members: dict[str, Member], 
     where = f"{path}: {descriptor_member.name}"
     data = _small(descriptor_member, limits.MAX_DESCRIPTOR)
     text = xml.decode(data, where)
-    descriptor = read_descriptor(text, where)
+    descriptor = read_descriptor(text, descriptor_member.name, package=str(path))
     manifest_name = PurePosixPath(descriptor_member.name).with_suffix(".mf").name
     if not whole:
         _find_beside(path, members, (manifest_name, *(file.href for file in descriptor.files)))

@@ -6,6 +6,7 @@ from engine.errors import BadPackage
 from engine.ova import limits
 from engine.ova.descriptor import Descriptor, Disk, Network, Product, Property
 from engine.ova.envelope import read_descriptor
+from engine.ova.findings import Severity
 from engine.ova.hardware import Controller, DiskDevice, Nic, Removable
 from engine.ova.units import unit_bytes
 from tests.ova.archives import OVF, envelope
@@ -213,7 +214,11 @@ def test_a_collection_lists_its_machines() -> None:
 @pytest.mark.parametrize(
     ("inner", "system", "says"),
     [
-        ('<DiskSection><Disk ovf:diskId="d" ovf:capacity="-1"/></DiskSection>', "", "Disk 'd' (line 1) has the capac"),
+        (
+            '<DiskSection><Disk ovf:diskId="d" ovf:capacity="-1"/></DiskSection>',
+            "",
+            "box.ovf line 1: Disk 'd': has the capac",
+        ),
         ('<DiskSection><Disk ovf:diskId="d" ovf:capacity="${x}"/></DiskSection>', "", "capacity '${x}' = ''"),
         (f'<DiskSection><Disk ovf:diskId="d" ovf:capacity="{1 << 63}"/></DiskSection>', "", "has the capacity"),
         (
@@ -229,46 +234,52 @@ def test_a_collection_lists_its_machines() -> None:
         (
             '<DiskSection><Disk ovf:diskId="d" ovf:capacity="1" ovf:fileRef="f9"/></DiskSection>',
             "",
-            "Disk 'd' refers to the File 'f9', which is missing",
+            "box.ovf line 1: Disk 'd': refers to the File 'f9', which is missing",
         ),
         (
             '<DiskSection><Disk ovf:diskId="d" ovf:capacity="1" ovf:parentRef="p"/></DiskSection>',
             "",
             "refers to the parent Disk 'p'",
         ),
-        ('<References><File ovf:id="file1" ovf:href="x"/></References>', "", "2 File elements have the id 'file1'"),
-        ('<References><File ovf:id="u" ovf:href="https://h/x"/></References>', "", "File 'u' refers to 'https://h/x'"),
-        ('<References><File ovf:id="u" ovf:href="a/../../x"/></References>', "", "File 'u' refers to 'a/../../x'"),
-        ("", "<ProductSection><Property/></ProductSection>", "a Property has no key"),
+        (
+            '<References><File ovf:id="file1" ovf:href="x"/></References>',
+            "",
+            "File 'file1': is one of 2 File elements with that id",
+        ),
+        ('<References><File ovf:id="u" ovf:href="https://h/x"/></References>', "", "File 'u': refers to 'https://h/x'"),
+        ('<References><File ovf:id="u" ovf:href="a/../../x"/></References>', "", "File 'u': refers to 'a/../../x'"),
+        ("", "<ProductSection><Property/></ProductSection>", "Property: has no key"),
         (
             "",
             '<ProductSection><Property ovf:key="k"/><Property ovf:key="k"/></ProductSection>',
-            "2 Property elements have the key 'k'",
+            "Property 'k': is one of 2 Property elements with that key",
         ),
         (
             "",
             f"<VirtualHardwareSection>{item(17, 1, HostResource='ovf:/disk/d9')}</VirtualHardwareSection>",
-            "VirtualSystem 'vm' has the disk '' on the Disk 'd9'",
+            "disk '' of VirtualSystem 'vm': refers to the Disk 'd9'",
         ),
         (
             "",
             f"<VirtualHardwareSection>{item(15, 1, HostResource='ovf:/file/f9')}</VirtualHardwareSection>",
-            "with the File 'f9'",
+            "refers to the File 'f9'",
         ),
         (
             "",
             f"<VirtualHardwareSection>{item(10, 1, Connection='lan')}</VirtualHardwareSection>",
-            "on the Network 'lan'",
+            "refers to the Network 'lan'",
         ),
     ],
 )
 def test_problems_name_their_element(inner: str, system: str, says: str) -> None:
     [problem] = read(envelope(inner, system=system)).problems
-    assert says in problem
+    assert says in str(problem)
+    assert problem.fix
 
 
 def test_an_envelope_without_a_machine_is_a_problem() -> None:
-    assert read(f'<Envelope xmlns="{OVF}"/>').problems == ("Envelope has no VirtualSystem",)
+    [problem] = read(f'<Envelope xmlns="{OVF}"/>').problems
+    assert (problem.severity, str(problem)) == (Severity.ERROR, "box.ovf: Envelope: has no VirtualSystem")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def test_for_scripts(tmp_path: Path) -> None:
     assert [file["size"] for file in told["files"]] == [3 << 20, 5]
     assert [disk["capacity_bytes"] for disk in told["disks"]] == [1 << 30, 1 << 30]
     assert [known["key"] for known in told["properties"]] == ["hostname", "guestinfo.password"]
-    assert told["deployment_options"] == [{"id": "small", "label": "Small", "description": "", "default": True}]
+    assert told["deployment_options"] == [
+        {"id": "small", "label": "Small", "description": "", "default": True, "line": 21}
+    ]
     assert told["hardware"]["cpus"] == 1
     assert told["manifest"]["box-1.0-disk1.vmdk"]["algorithm"] == "sha256"
     assert (told["missing"], told["problems"], told["is_collection"]) == ([], [], False)
@@ -73,7 +75,7 @@ def test_a_bare_descriptor_tells_what_is_missing_and_wrong(tmp_path: Path) -> No
     )
     told = show(tmp_path / "box.ovf").stdout
     assert "Missing files\ndisk1.vmdk\n" in told
-    assert "Problems\nDisk 'd' (line 1) has the capacity 'x'\n" in told
+    assert "Problems\nbox.ovf line 1: Disk 'd': has the capacity 'x'\n" in told
     assert "d     unknown   -     disk1.vmdk" in told
     assert "Manifest    none" in told
     assert json.loads(show(tmp_path / "box.ovf", "--json").stdout)["manifest"] is None

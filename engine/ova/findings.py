@@ -1,0 +1,50 @@
+"""What is wrong or worth knowing about a package: one value for every reader, check and screen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding matters; the worst first."""
+
+    ERROR = "error"
+    """The import cannot go well, or may not be done."""
+    WARNING = "warning"
+    """It works, with consequences."""
+    NOTE = "note"
+    """Worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`where` names line and element (`box.ovf line 12: Disk 'vmdisk1'`), `what` is a clause about it that begins small
+    (`refers to the File 'x', which is missing`), `fix` what to do, "" when nothing is to be done.
+    """
+
+    severity: Severity
+    where: str
+    what: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+    @classmethod
+    def error(cls, where: str, what: str, fix: str) -> "Finding":
+        """For this the package is refused."""
+        return cls(Severity.ERROR, where, what, fix)
+
+    @classmethod
+    def warning(cls, where: str, what: str, fix: str) -> "Finding":
+        """This the operator should know before the import."""
+        return cls(Severity.WARNING, where, what, fix)
+
+    @classmethod
+    def note(cls, where: str, what: str, fix: str = "") -> "Finding":
+        """This is for who wants to know all."""
+        return cls(Severity.NOTE, where, what, fix)
+
+
+def place(file: str, line: int, element: str) -> str:
+    """`where` for an element of a file; line 0 is one that is nowhere in it."""
+    return f"{file} line {line}: {element}" if line else f"{file}: {element}"
