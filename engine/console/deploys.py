@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.catalog.profiles import Profile, Secret, read_profile
-from engine.console import history
+from engine.console import worker_log
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
 from engine.console.several import to_each
@@ -225,7 +225,7 @@ class _Reading:
             vms=tuple(self._vm(item, [step for step in mine if step.item == item.name]) for item in self.items),
             stagings=tuple(self._staging(job) for job in self.stagings),
             steps=tuple(timed(self.steps, [*self.jobs, *self.stagings], now)),
-            log=history.lines(self.desk, self.deployment.id, wanted, log_lines) if log_lines else (),
+            log=worker_log.lines(self.desk, self.deployment.id, wanted, log_lines) if log_lines else (),
         )
 
     def _vm(self, item: Item, taken: list[Step]) -> VmRow:

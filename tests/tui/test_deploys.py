@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from engine.console import deploys, history, templates
+from engine.console import deploys, templates, worker_log
 from engine.console.deploys import DeployRow, Detail, Needs, StagingRow, VmRow
 from engine.console.desk import Desk
 from engine.console.rates import Transfer
@@ -463,10 +463,10 @@ def test_the_log_is_that_of_the_deployment(store: Store, endpoint: int, home: Pa
     log.write_text("\n".join([*told, "2026-11-21T09:30:00.000Z 1 INFO x: job 77: other", ""]))
     with Watch(store) as watch:
         desk = Desk(store, watch)
-        assert len(history.of_deployment(desk, made.id, 100)) == 2
-        assert history.of_deployment(desk, made.id, 1) == (told[-1],)
+        assert len(worker_log.of_deployment(desk, made.id, 100)) == 2
+        assert worker_log.of_deployment(desk, made.id, 1) == (told[-1],)
         log.unlink()
-        assert history.of_deployment(desk, made.id, 100) == ()
+        assert worker_log.of_deployment(desk, made.id, 100) == ()
 
 
 def test_in_its_own_screen_an_action_is_for_that_one_whatever_is_marked_or_filtered() -> None:

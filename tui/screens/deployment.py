@@ -140,6 +140,6 @@ class DeploymentLog(Screen[None]):
 
 
 def _log(desk: "Desk", number: int) -> tuple[str, ...]:
-    from engine.console import history
+    from engine.console import worker_log
 
-    return history.of_deployment(desk, number, LOG_LINES)
+    return worker_log.of_deployment(desk, number, LOG_LINES)
