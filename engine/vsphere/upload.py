@@ -3,7 +3,6 @@
 http.client with big blocks is the fastest plain way measured (vSphere sheet); `tls_stream` makes it faster still.
 """
 
-import hashlib
 import http.client
 import ssl
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import UploadFailed
+from engine.sources.digests import RunningDigest
 from engine.vsphere.connections import Connection
 from engine.vsphere.trust import Trust, certificate_refused, reason
 
@@ -63,7 +63,7 @@ class Upload:
         `progress` gets the bytes of each block. Raises UploadFailed (connection lost, refused by the host, stalled,
         source too short; `passes` says whether sending again makes sense) or CertificateRefused.
         """
-        digest = hashlib.new(algorithm) if algorithm else None
+        digest = RunningDigest(algorithm) if algorithm else None
         try:
             self._begin()
             self._body(source, digest.update if digest else None, progress)
