@@ -32,6 +32,15 @@ func (vc *vcenter) adminHandler() http.Handler {
 		}
 		return nil
 	})
+	on(mux, "POST /datastore", func(d *struct {
+		Name        string
+		Maintenance bool
+	}) error {
+		if !vc.maintain(vc.context(), d.Name, d.Maintenance) {
+			return fmt.Errorf("no datastore is called %q", d.Name)
+		}
+		return nil
+	})
 	on(mux, "POST /listen", func(l *struct{ Open bool }) error { return vc.door.set(l.Open) })
 	on(mux, "POST /http503", func(n *struct{ Times int64 }) error { vc.unavailable.Store(n.Times); return nil })
 	on(mux, "DELETE /sessions", func(*struct{}) error { return vc.expireSessions() })

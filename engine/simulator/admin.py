@@ -200,6 +200,10 @@ class Admin:
         """Connect a host again."""
         self._call("POST", "/host", {"name": name, "connected": True})
 
+    def maintain_datastore(self, name: str, maintenance: bool = True) -> None:
+        """Put a datastore into maintenance, or end that."""
+        self._call("POST", "/datastore", {"name": name, "maintenance": maintenance})
+
     def counters(self) -> Counters:
         """What was counted."""
         answer = self._call("GET", "/counters")

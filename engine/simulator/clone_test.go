@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -224,7 +225,11 @@ func TestLinkedCloneStandsOnItsParent(t *testing.T) {
 	before := s.free()
 	child := must(s.cloned(source, "c1", linked(snapshot)))
 	vm := s.vm(child.Reference(), "config")
-	parent := backing(disksOf(s.vm(source.Reference(), "config").Config.Hardware.Device)[0]).FileName
+	own := backing(disksOf(s.vm(source.Reference(), "config").Config.Hardware.Device)[0])
+	parent := own.Parent.FileName // the source itself writes to a delta since its snapshot
+	if own.FileName != strings.Replace(parent, ".vmdk", "-000001.vmdk", 1) {
+		t.Fatal(own.FileName, parent)
+	}
 	s.same(backing(disksOf(vm.Config.Hardware.Device)[0]).Parent.FileName, parent, "parent of the child's disk")
 	s.same(before-s.free(), int64(2*linkedDiskBytes), "space that two deltas take")
 	s.wants(s.done(child.Reconfigure(ctx, grown(vm))), &types.InvalidDeviceSpec{})

@@ -85,10 +85,15 @@ func (vc *vcenter) cloneDisk(
 	}
 	flat.Uuid, flat.Parent = "", nil
 	if linked {
-		if req.Spec.Snapshot == nil || source.Snapshot == nil { // only valid when cloning from a snapshot
+		taken, isSnapshot := vc.snapshot(req.Spec.Snapshot)
+		if !isSnapshot { // only valid when cloning from a snapshot
 			return clonedDisk{}, &types.InvalidArgument{InvalidProperty: "spec.snapshot"}
 		}
-		flat.Parent = backing(original)
+		was, isDisk := deviceByKey(taken.Config.Hardware.Device, disk.Key).(*types.VirtualDisk)
+		if !isDisk {
+			return clonedDisk{}, &types.InvalidArgument{InvalidProperty: "spec.snapshot"}
+		}
+		flat.Parent = backing(was)
 		return clonedDisk{VirtualDisk: disk, bytes: linkedDiskBytes}, nil
 	}
 	var bytes int64
@@ -105,4 +110,12 @@ func moveTypeOf(location *types.VirtualMachineRelocateSpec, key int32) string {
 		}
 	}
 	return location.DiskMoveType
+}
+
+func (vc *vcenter) snapshot(ref *types.ManagedObjectReference) (*simulator.VirtualMachineSnapshot, bool) {
+	if ref == nil {
+		return nil, false
+	}
+	found, ok := vc.model.Map().Get(*ref).(*simulator.VirtualMachineSnapshot)
+	return found, ok
 }

@@ -47,10 +47,9 @@ func capacity(disk *types.VirtualDisk) int64 {
 func ownFiles(vm *simulator.VirtualMachine) []string {
 	var files []string
 	for _, disk := range disksOf(vm.Config.Hardware.Device) {
-		if flat := backing(disk); flat != nil {
-			files = append(files, flat.FileName)
-			if flat.Parent != nil && folderOf(flat.Parent.FileName) == folderOf(flat.FileName) {
-				files = append(files, flat.Parent.FileName)
+		for _, file := range chain(disk) {
+			if folderOf(file) == folderOf(backing(disk).FileName) {
+				files = append(files, file)
 			}
 		}
 	}

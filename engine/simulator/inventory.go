@@ -60,7 +60,7 @@ func (vc *vcenter) setDRS() {
 	cluster.Configuration.DrsConfig = config.DrsConfig
 }
 
-// addNamed adds the portgroups and folders that the options name.
+// addNamed adds the folders, datastores and portgroups that the options name.
 func (vc *vcenter) addNamed() error {
 	ctx := context.Background()
 	client, err := vim25.NewClient(ctx, vc.model.Service)
@@ -80,6 +80,9 @@ func (vc *vcenter) addNamed() error {
 		if _, err := folders.VmFolder.CreateFolder(ctx, name); err != nil {
 			return fmt.Errorf("folder %s: %w", name, err)
 		}
+	}
+	if err := vc.addDatastores(ctx, finder.SetDatacenter(datacenter), folders); err != nil {
+		return err
 	}
 	if len(vc.portgroups) == 0 {
 		return nil

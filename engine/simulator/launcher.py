@@ -133,13 +133,16 @@ class Simulator(Stock):
         datastore_capacity: int | None = None,
         portgroups: Sequence[str] = (),
         folders: Sequence[str] = (),
+        datastores: Sequence[str] = (),
+        clusters: Sequence[str] = (),
         instance_uuid: str | None = None,
         tools: Path | None = None,
     ) -> Self:
         """Start it on free loopback ports; returns when it listens.
 
         Delays and the lease timeout are seconds, the capacity bytes. `portgroups` are distributed portgroups beside
-        `VM Network` and `DC0_DVPG0`, `folders` lie directly below the vm folder. Raises NotFound when it was not built,
+        `VM Network` and `DC0_DVPG0`, `folders` lie directly below the vm folder. `datastores` are further ones, of a
+        single host as `NAME@HOST`; `clusters` are datastore clusters, `NAME=MEMBER,MEMBER`. Raises NotFound when it was not built,
         Failed when it ends at once.
         """
         arguments = [
@@ -154,6 +157,8 @@ class Simulator(Stock):
             arguments.append(f"-instance-uuid={instance_uuid}")
         arguments += [f"-portgroup={name}" for name in portgroups]
         arguments += [f"-folder={name}" for name in folders]
+        arguments += [f"-datastore={name}" for name in datastores]
+        arguments += [f"-datastore-cluster={name}" for name in clusters]
         process, ready = cls._launch(arguments, username, password, tools)
         return cls(process, ready, username, password)
 

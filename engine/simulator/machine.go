@@ -31,9 +31,9 @@ func (m *machine) Get() mo.Reference {
 	storage.Committed = 0
 	for _, disk := range disksOf(shown.Config.Hardware.Device) {
 		capacities += capacity(disk)
-		if flat := backing(disk); flat != nil {
-			storage.Committed += m.vc.space.size(flat.FileName)
-		}
+	}
+	for _, file := range ownFiles(m.VirtualMachine) {
+		storage.Committed += m.vc.space.size(file)
 	}
 	storage.Unshared = storage.Committed
 	storage.Uncommitted = max(capacities-storage.Committed, 0)
@@ -92,6 +92,9 @@ func (m *machine) reconfigure(ctx *simulator.Context, req *types.ReconfigVM_Task
 	ctx.WithLock(vm, func() {
 		vm.Summary.Config.Annotation = vm.Config.Annotation
 		label(vm.Config.Hardware.Device)
+		if fault == nil && spec.VAppConfig != nil { // checked before; the simulator leaves it out
+			_ = editAssignment(&vm.Config.VAppConfig.GetVmConfigInfo().IpAssignment, spec.VAppConfig.GetVmConfigSpec().IpAssignment)
+		}
 		announce(ctx, vm, before)
 	})
 	m.freeRemoved(ctx, files)
@@ -105,11 +108,15 @@ func (m *machine) checkVApp(ctx *simulator.Context, spec *types.VirtualMachineCo
 	}
 	change := spec.VAppConfig.GetVmConfigSpec()
 	ctx.WithLock(m.VirtualMachine, func() {
-		var old []types.VAppPropertyInfo
+		was := types.VmConfigInfo{}
 		if m.Config.VAppConfig != nil {
-			old = m.Config.VAppConfig.GetVmConfigInfo().Property
+			was = *m.Config.VAppConfig.GetVmConfigInfo()
 		}
+		old := was.Property
 		if _, fault = editProperties(old, change.Property); fault != nil {
+			return
+		}
+		if fault = editAssignment(&was.IpAssignment, change.IpAssignment); fault != nil {
 			return
 		}
 		for i := range change.Property {
@@ -191,41 +198,6 @@ func (m *machine) MarkAsVirtualMachine(ctx *simulator.Context, req *types.MarkAs
 		ctx.Map.AddReference(ctx, pool, &pool.Vm, m.Self)
 	}
 	return body
-}
-
-func (m *machine) CreateSnapshotTask(ctx *simulator.Context, req *types.CreateSnapshot_Task) soap.HasFault {
-	body := new(methods.CreateSnapshot_TaskBody)
-	body.Fault_ = m.refuseSnapshot(ctx)
-	if body.Fault_ == nil {
-		ref := m.vc.task(ctx, m, "CreateSnapshot_Task", func(ctx *simulator.Context, _ *task) (types.AnyType, types.BaseMethodFault) {
-			return completed(ctx, m.VirtualMachine.CreateSnapshotTask(ctx, req).(*methods.CreateSnapshot_TaskBody).Res.Returnval)
-		})
-		body.Res = &types.CreateSnapshot_TaskResponse{Returnval: ref}
-	}
-	return body
-}
-
-func (m *machine) CreateSnapshotExTask(ctx *simulator.Context, req *types.CreateSnapshotEx_Task) soap.HasFault {
-	body := new(methods.CreateSnapshotEx_TaskBody)
-	body.Fault_ = m.refuseSnapshot(ctx)
-	if body.Fault_ == nil {
-		ref := m.vc.task(ctx, m, "CreateSnapshotEx_Task", func(ctx *simulator.Context, _ *task) (types.AnyType, types.BaseMethodFault) {
-			return completed(ctx, m.VirtualMachine.CreateSnapshotExTask(ctx, req).(*methods.CreateSnapshotEx_TaskBody).Res.Returnval)
-		})
-		body.Res = &types.CreateSnapshotEx_TaskResponse{Returnval: ref}
-	}
-	return body
-}
-
-// refuseSnapshot: a template takes no snapshot, it must be taken before.
-func (m *machine) refuseSnapshot(ctx *simulator.Context) *soap.Fault {
-	if m.Config.Template {
-		return faultOf(&types.NotSupported{})
-	}
-	if fault := m.reachable(ctx); fault != nil {
-		return faultOf(fault)
-	}
-	return nil
 }
 
 // RelocateVMTask refuses a vApp as target pool, at which the simulator's own code ends the program.

@@ -46,6 +46,8 @@ func main() {
 	flag.Int64Var(&o.capacity, "datastore-capacity", defaultCapacity, "capacity of each datastore in bytes")
 	flag.Var((*names)(&o.portgroups), "portgroup", "name of a further distributed portgroup (repeatable)")
 	flag.Var((*names)(&o.folders), "folder", "name of a folder below the vm folder (repeatable)")
+	flag.Var((*names)(&o.datastores), "datastore", "further datastore, of one host as NAME@HOST (repeatable)")
+	flag.Var((*names)(&o.clusters), "datastore-cluster", "NAME=MEMBER,MEMBER (repeatable)")
 	trace := flag.Bool("trace", false, "write the simulator's log to stderr")
 	flag.Parse()
 	o.password = os.Getenv(passwordVariable)

@@ -35,6 +35,8 @@ type options struct {
 	capacity            int64
 	portgroups          []string
 	folders             []string
+	datastores          []string
+	clusters            []string
 }
 
 // vcenter is one running simulation.
