@@ -40,7 +40,7 @@ _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
       </System>
 {items}
     </VirtualHardwareSection>
-{products}  </VirtualSystem>
+{products}{assignment}  </VirtualSystem>
 </Envelope>
 """
 
@@ -53,6 +53,7 @@ def sample_descriptor(
     networks: Sequence[str],
     nics: Sequence[str],
     deployment_options: Sequence[DeploymentOption],
+    ip_schemes: Sequence[str] = (),
 ) -> str:
     """A descriptor with a file of `disks[href]` bytes per disk; the disks' capacities are whole GiB."""
     numbered = list(enumerate(disks.items(), start=1))
@@ -73,8 +74,18 @@ def sample_descriptor(
             for network in networks
         ),
         options=_options(deployment_options),
-        items="\n".join(_items(len(disks), nics)),
+        items="\n".join(_items(len(disks), nics, [option.id for option in deployment_options])),
         products="".join(_product(name, number, group) for number, group in enumerate(_by_section(properties))),
+        assignment=_ip_assignment(ip_schemes),
+    )
+
+
+def _ip_assignment(schemes: Sequence[str]) -> str:
+    if not schemes:
+        return ""
+    return (
+        f'    <vmw:IpAssignmentSection ovf:required="false" vmw:protocols="IPv4" vmw:schemes="{",".join(schemes)}">\n'
+        "      <Info>How the guest learns its address</Info>\n    </vmw:IpAssignmentSection>\n"
     )
 
 
@@ -90,8 +101,11 @@ def _options(options: Sequence[DeploymentOption]) -> str:
     return f"  <DeploymentOptionSection>\n    <Info>Sizes</Info>\n{configurations}\n  </DeploymentOptionSection>\n"
 
 
-def _items(disks: int, nics: Sequence[str]) -> list[str]:
-    """CPU, memory, controllers, disks and NICs; elements in the order of CIM's schema, which vCenter insists on."""
+def _items(disks: int, nics: Sequence[str], options: Sequence[str]) -> list[str]:
+    """CPU, memory, controllers, disks and NICs; elements in the order of CIM's schema, which vCenter insists on.
+
+    Each option has its own memory.
+    """
     instance = iter(range(1, 10_000))
     items = [
         _item(
@@ -101,12 +115,16 @@ def _items(disks: int, nics: Sequence[str]) -> list[str]:
             ResourceType=3,
             VirtualQuantity=1,
         ),
-        _item(
-            AllocationUnits="byte * 2^20",
-            ElementName="64 MB of memory",
-            InstanceID=next(instance),
-            ResourceType=4,
-            VirtualQuantity=64,
+        *(
+            _item(
+                option,
+                AllocationUnits="byte * 2^20",
+                ElementName=f"{number * 64} MB of memory",
+                InstanceID=next(instance),
+                ResourceType=4,
+                VirtualQuantity=number * 64,
+            )
+            for number, option in enumerate(options or [""], 1)
         ),
     ]
     controller = 0
@@ -149,9 +167,10 @@ def _items(disks: int, nics: Sequence[str]) -> list[str]:
     return items
 
 
-def _item(**elements: str | int) -> str:
+def _item(option: str = "", /, **elements: str | int) -> str:
     lines = "".join(f"        <rasd:{key}>{escape(str(value))}</rasd:{key}>\n" for key, value in elements.items())
-    return f"      <Item>\n{lines}      </Item>"
+    configuration = f" ovf:configuration={quoteattr(option)}" if option else ""
+    return f"      <Item{configuration}>\n{lines}      </Item>"
 
 
 def _by_section(properties: Sequence[Property]) -> list[list[Property]]:
