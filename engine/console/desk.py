@@ -50,11 +50,11 @@ class Desk:
     def __init__(self, store: Store, watch: Watch) -> None:
         """`open_desk` is the way in."""
         self.store = store
-        self.observer = Observer(store)
+        self.catalog = Catalog(store)
+        self.observer = Observer(store, self.catalog)
         self.staging_rates, self.deploy_rates = Rates(), Rates()
         """Each forgets what its own page no longer shows."""
         self.files = Files()
-        self.catalog = Catalog(store)
         self.components: tuple[tuple[object, ...], tuple[ComponentRow, ...]] = (), ()
         """The rows of the components, and what they were made from."""
         self.ended: dict[int, tuple[tuple[str, datetime | None], DeployRow]] = {}

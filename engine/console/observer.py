@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from engine.console.catalog import Catalog
 from engine.errors import CertificateRefused, Failed, LoginRefused, SlipwayError, Unreachable
 from engine.site import Site, address_of, open_site
 from engine.staging.templates import Template, listing
 from engine.vsphere.properties import read
 from engine.vsphere.session import Address
 from engine.vsphere.vms import vcenter_time
-from storage import components, endpoints
+from storage import endpoints
 from storage.endpoints import Endpoint
 from storage.pace import pace_of
 from storage.store import Store
@@ -80,9 +81,9 @@ class Observed:
 class Observer:
     """The threads that observe, and what they last saw."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, catalog: Catalog) -> None:
         """Observes nothing until the first `of`."""
-        self.store = store
+        self.store, self.catalog = store, catalog
         self.gate = Gate()
         self._eyes: dict[int, _Eye] = {}
         self._lock = threading.Lock()
@@ -271,7 +272,7 @@ class _Eye:
         vcenter_time(site.session)
         latency = time.monotonic() - asked
         space = read(site.session, site.target.datastore, "summary.freeSpace", "summary.capacity")
-        templates = tuple(listing(site, components.listing(self._store)))
+        templates = tuple(listing(site, self._observer.catalog.listing()))
         self._failures = 0
         self._tell(
             Observed(

@@ -14,7 +14,7 @@ from engine.deploy.variables import read_password
 from engine.errors import BadInput, SlipwayError
 from engine.jobs import submit
 from engine.site import open_site
-from storage import components, endpoints
+from storage import endpoints
 from storage.components import Kind
 
 TYPED = "LAB_PASSWORD"
@@ -86,7 +86,7 @@ def choices(desk: Desk) -> Choices:
     if not names:
         raise BadInput("cannot deploy", why="there is no endpoint yet", fix="add one on page 1, with a")
     usable = (Kind.L1, Kind.L2)
-    found = [one for one in components.listing(desk.store) if one.enabled and one.kind in usable]
+    found = [one for one in desk.catalog.listing() if one.enabled and one.kind in usable]
     if not found:
         raise BadInput("cannot deploy", why="no component is enabled", fix="import some on page 9, with a")
     found.sort(key=lambda one: one.ova_path is None)

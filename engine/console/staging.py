@@ -50,7 +50,7 @@ class Choices:
 
 def choices(desk: Desk) -> Choices:
     """The components that may be staged, and every endpoint."""
-    known = components.listing(desk.store)
+    known = desk.catalog.listing()
     ready = tuple(one.uid for one in known if one.enabled and one.kind is Kind.L1 and not obstacle(one))
     names = tuple(one.name for one in endpoints.listing(desk.store))
     missing = lacks(desk)

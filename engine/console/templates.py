@@ -13,7 +13,7 @@ from engine.jobs.outcome import TimedStep, timed
 from engine.staging import claims
 from engine.staging.claims import Standing
 from engine.staging.templates import IN_PROGRESS, State, Template, component_uid, first_to_the_folder
-from storage import audit, components, deployments, endpoints, jobs, steps
+from storage import audit, deployments, endpoints, jobs, steps
 from storage.audit import Entry
 from storage.endpoints import Endpoint
 from storage.jobs import Job, Kind
@@ -88,7 +88,7 @@ def read(desk: Desk) -> tuple[TemplateRow, ...]:
 def lacks(desk: Desk) -> Lacks:
     """What the operator has to do first."""
     seen = observe_all(desk.observer, desk.store)
-    known = components.listing(desk.store)
+    known = desk.catalog.listing()
     if not seen:
         return Lacks.ENDPOINT
     if not known:

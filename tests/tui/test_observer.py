@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.console import observer as module
+from engine.console.catalog import Catalog
 from engine.console.observer import AT_ONCE, Gate, Observed, Observer, State, observe_all
 from engine.errors import Refused
 from engine.simulator.launcher import Simulator
@@ -38,7 +39,7 @@ def vcenter(running: Simulator) -> Iterator[Simulator]:
 
 @pytest.fixture
 def observer(store: Store) -> Iterator[Observer]:
-    made = Observer(store)
+    made = Observer(store, Catalog(store))
     yield made
     made.stop()
 
@@ -246,7 +247,7 @@ def test_silent_ones_delay_neither_the_others_nor_leaving(
     store: Store, vcenter: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.2)
-    observer = Observer(store)
+    observer = Observer(store, Catalog(store))
     with silent() as port:
         for number in range(2 * AT_ONCE):
             add(store, vcenter, name=f"a{number:02}", port=port)
@@ -286,7 +287,7 @@ def test_no_more_than_some_are_asked_at_the_same_time() -> None:
 
 def test_leaving_logs_out(store: Store, vcenter: Simulator) -> None:
     before = vcenter.admin.counters().live_sessions
-    observer = Observer(store)
+    observer = Observer(store, Catalog(store))
     for number in range(5):
         add(store, vcenter, name=f"vc{number:02}")
     for number in range(5):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.console import templates
+from engine.console.catalog import Catalog
 from engine.console.desk import Desk
 from engine.console.observer import Observed, Observer
 from engine.console.observer import State as Seen
@@ -29,7 +30,7 @@ class StandingStill(Observer):
     """Sees what it was told to."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store)
+        super().__init__(store, Catalog(store))
         self.seen: dict[int, Observed] = {}
 
     def of(self, endpoint: Endpoint) -> Observed:
