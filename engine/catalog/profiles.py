@@ -15,6 +15,7 @@ from pydantic import Field, Strict
 
 from engine.catalog.documents import Count, Name, Text, build, read_json, read_yaml, refuse_all, unknown_keys
 from engine.catalog.network import Address, Network, Subnet, faults_of, ip, is_host, nth_address, subnet_of
+from engine.catalog.nics import Nic, faults_of_nics, unknown_nic_keys
 from engine.errors import BadInput
 
 # vSphere refuses longer names; a guest's FQDN is its VM's name.
@@ -40,6 +41,9 @@ HOST_IDS = {
     "vcda": 41,
 }
 
+# vSphere's maximum for a VM.
+NIC_LIMIT = 10
+
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What zPodFactory's API returns with a profile and means nothing here.
@@ -58,7 +62,8 @@ class Secret:
 class Entry:
     """One VM. `vmem` in GB; `vdisks` in GB from Hard disk 2 on; None leaves what the OVA says.
 
-    `networks` maps OVF network names to portgroups; `properties` adds to or replaces the component's, as templates.
+    `networks` maps OVF network names to portgroups, `nics` says more of the adapters in their order; `properties` adds
+    to or replaces the component's, as templates. None for `linked`, `datastore`, `host`: as the endpoint says.
     """
 
     component_uid: Name
@@ -67,9 +72,14 @@ class Entry:
     ip: Name | None = None
     vcpu: Count | None = None
     vmem: Count | None = None
-    vnics: Annotated[int, Strict(), Field(gt=0, le=10)] | None = None  # vSphere's maximum for a VM
+    vnics: Annotated[int, Strict(), Field(gt=0, le=NIC_LIMIT)] | None = None
     vdisks: tuple[Count, ...] = ()
     networks: Mapping[Name, Name] = field(default_factory=dict)
+    nics: Annotated[tuple[Nic, ...], Field(max_length=NIC_LIMIT)] = ()
+    linked: Annotated[bool, Strict()] | None = None
+    datastore: Name | None = None
+    host: Name | None = None
+    storage_policy: Name | None = None
     properties: Mapping[Name, Text] = field(default_factory=dict)
 
     def vm_name(self, domain: str) -> str:
@@ -176,6 +186,7 @@ def _profile(document: dict[Any, Any], problems: list[str]) -> Profile | None:
     placed = [one for step in steps for one in step]
     if head:
         problems += _faults_of_names(head, placed)
+    problems += faults_of_nics([(where, entry.nics, entry.vnics) for where, entry in placed])
     if network:
         problems += [*faults_of(network), *_faults_of_addresses(network, placed)]
     if problems or head is None or network is None:
@@ -221,6 +232,7 @@ def _steps(document: object, problems: list[str]) -> list[list[_Placed]]:
             within = [(f"{where}[{place}]", inner) for place, inner in enumerate(item)]
         if not within:
             problems.append(f"{where}: an empty list")
+        problems += [problem for path, inner in within for problem in unknown_nic_keys(inner, path)]
         built = [(path, build(Entry, _filled(inner), path, problems)) for path, inner in within]
         steps.append([(path, entry) for path, entry in built if entry])
     return steps

@@ -142,8 +142,8 @@ class Simulator(Stock):
 
         Delays and the lease timeout are seconds, the capacity bytes. `portgroups` are distributed portgroups beside
         `VM Network` and `DC0_DVPG0`, `folders` lie directly below the vm folder. `datastores` are further ones, of a
-        single host as `NAME@HOST`; `clusters` are datastore clusters, `NAME=MEMBER,MEMBER`. Raises NotFound when it was not built,
-        Failed when it ends at once.
+        single host as `NAME@HOST`; `clusters` are datastore clusters, `NAME=MEMBER,MEMBER`. Raises NotFound when it was
+        not built, Failed when it ends at once.
         """
         arguments = [
             f"-clone-delay={clone_delay}s",

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.catalog.profiles import Entry, Network, Profile, Secret, read_profile
+from engine.catalog.nics import Nic
+from engine.catalog.profiles import Entry, Network, Profile, Secret, profile_of, read_profile
 from engine.errors import BadInput
 
 LAB = """
@@ -348,3 +349,49 @@ def test_any_text_is_a_profile_or_refused(tmp_path: Path, words: list[str]) -> N
     else:
         assert profile.name == "lab01"
     assert refused is None or (refused.on == str(path) and refused.why)
+
+
+def test_adapters_and_placement_of_an_entry(tmp_path: Path) -> None:
+    placed = {"linked": False, "datastore": "pod1", "host": "esx1", "storage_policy": "gold"}
+    nics = [{"network": "lab-nfs", "type": "e1000e"}, {}, {"mac": "00:50:56:00:00:2A"}]
+    document = with_entry(host_id=11, nics=nics, **placed)
+    profile = read_profile(write(tmp_path, json.dumps(document), "lab.json"))
+    [[entry]] = profile.steps
+    assert entry.nics == (Nic("lab-nfs", "e1000e"), Nic(), Nic(mac="00:50:56:00:00:2A"))
+    assert (entry.linked, entry.datastore, entry.host, entry.storage_policy) == (False, "pod1", "esx1", "gold")
+    assert profile_of(json.loads(json.dumps(profile.as_dict())), "again") == profile
+
+
+@pytest.mark.parametrize(
+    ("mac", "why"),
+    [
+        ("00:50:56:40:00:01", "of the range that vCenter gives out itself"),
+        ("01:00:5e:00:00:01", "a multicast address"),
+        ("00:00:00:00:00:00", "no address"),
+        ("00:50:56:00:00", "must be six bytes"),
+        ("00:50:56:00:00:0g", "must be six bytes"),
+    ],
+)
+def test_a_mac_address_that_cannot_be_given(tmp_path: Path, mac: str, why: str) -> None:
+    [problem] = problems_of(tmp_path, with_entry(host_id=11, nics=[{"mac": mac}]))
+    assert problem.startswith("components[0].nics[0].mac: ")
+    assert why in problem
+
+
+@pytest.mark.parametrize("mac", ["00:50:56:3f:ff:ff", "02-11-22-33-44-55", "3c:97:0e:00:00:01"])
+def test_a_mac_address_that_can_be_given(tmp_path: Path, mac: str) -> None:
+    document = with_entry(host_id=11, nics=[{"mac": mac}])
+    read_profile(write(tmp_path, json.dumps(document), "lab.json"))
+
+
+def test_adapters_that_make_no_sense(tmp_path: Path) -> None:
+    nics = [{"mac": "02:00:00:00:00:01"}, {"mac": "02-00-00-00-00-01"}, {"typ": "e1000"}]
+    assert problems_of(tmp_path, with_entry(host_id=11, nics=nics[2:])) == [
+        'components[0].nics[0].typ: unknown key, did you mean "type"?'
+    ]
+    assert problems_of(tmp_path, with_entry(host_id=11, nics=nics[:2], vnics=1)) == [
+        "components[0].nics: more than the 1 of vnics",
+        "components[0].nics[1].mac: 02-00-00-00-00-01 is already the address of components[0].nics[0].mac",
+    ]
+    [problem] = problems_of(tmp_path, with_entry(host_id=11, nics=[{"type": "ne2000"}]))
+    assert problem.startswith("components[0].nics[0].type: must be 'vmxnet3'")
