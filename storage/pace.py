@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import select
 
-from storage.errors import BadInput
 from storage.models import settings
 from storage.store import Store
 
@@ -50,13 +49,6 @@ def problem_with(name: str, value: str) -> str:
     if name in _DECIMAL:
         return "" if 0 < number <= 86400 else "it must be more than 0 and at most 86400 seconds"
     return "" if 1 <= number <= 1000 else "it must be from 1 to 1000"
-
-
-def check(name: str, value: str) -> None:
-    """Raise BadInput when the value is none for that setting."""
-    why = problem_with(name, value)
-    if why:
-        raise BadInput("cannot set", on=f"{name} to {value!r}", why=why, fix=f"see: slipway setting get {name}")
 
 
 def _number(name: str, value: str) -> float:

@@ -11,7 +11,7 @@ from sqlalchemy import delete as erase
 from sqlalchemy import update as change
 from sqlalchemy.exc import IntegrityError
 
-from storage import audit, pace
+from storage import audit, limits, pace
 from storage.errors import BadInput, Conflict, NotFound
 from storage.models import settings
 from storage.nearest import suggestion
@@ -38,7 +38,7 @@ def create(store: Store, name: str, value: str, description: str) -> Setting:
     name = usable(name)
     if not description.strip():
         raise BadInput("cannot create setting", on=name, why="the description is empty", fix="describe it with -d")
-    pace.check(name, value)
+    check(name, value)
     stored = _stored(store, name, value)
     try:
         with store.begin() as tx:
@@ -86,7 +86,7 @@ def is_on(store: Store, name: str) -> bool:
 def update(store: Store, name: str, value: str, description: str | None = None) -> Setting:
     """Set the value, and the description when one is given. Raises NotFound, BadInput."""
     name = usable(name)
-    pace.check(name, value)
+    check(name, value)
     changes = {"value": _stored(store, name, value)}
     if description is not None:
         changes["description"] = description
@@ -95,6 +95,18 @@ def update(store: Store, name: str, value: str, description: str | None = None) 
             raise _missing(tx, name)
         audit.write(store, tx, "update", f"setting {name}", _told(name, value))
     return get(store, name)
+
+
+def problem_with(name: str, value: str) -> str:
+    """Why Slipway cannot use the value for that setting; "" when it can, or does not read the setting at all."""
+    return pace.problem_with(name, value) or limits.problem_with(name, value)
+
+
+def check(name: str, value: str) -> None:
+    """Raise BadInput when the value is none for that setting."""
+    why = problem_with(name, value)
+    if why:
+        raise BadInput("cannot set", on=f"{name} to {value!r}", why=why, fix=f"see: slipway setting get {name}")
 
 
 def delete(store: Store, name: str) -> None:

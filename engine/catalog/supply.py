@@ -34,6 +34,7 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
     `progress` gets the bytes of each block read. Raises NotFound; BadInput: an ISO or vcsa component, a file that is no
     package or has another digest (both named); Cancelled. Nothing was changed then.
     """
+    from engine.catalog.limits import limits_of
     from engine.ova.package import open_package
     from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 
@@ -45,7 +46,7 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
         str(path).encode()
     except UnicodeEncodeError as error:
         raise BadInput("cannot use", on=ascii(str(path)), why="its name is not UTF-8", fix="rename it") from error
-    missing = open_package(path).missing
+    missing = open_package(path, limits_of(store)).missing
     if missing:
         raise BadInput("cannot use", on=str(path), why=f"{missing[0]} does not lie beside it", fix="put it there")
     if component.checksum:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from engine.console.desk import Desk
 from engine.deploy.variables import ESXI_FQDN
 from engine.errors import BadInput, Conflict, SlipwayError
-from storage import pace, settings
+from engine.ova.limits import DEFAULT
+from storage import settings
 from storage.pace import Pace
 from storage.settings import FLAG, Setting
 
@@ -74,6 +75,16 @@ _KNOWN: Mapping[str, _Known] = {
             ("foreign_leftover_seconds", "at once", "Unchanged for so long, another Slipway's leftover is removed"),
         )
     },
+    **{
+        name: _Known(str(getattr(DEFAULT, name)), "at once", description)
+        for name, description in (
+            ("ova_entries", "Entries that an OVA's archive may have"),
+            ("ova_name_bytes", "Bytes that the name of a file in an OVA may have"),
+            ("ova_descriptor_bytes", "Bytes that an OVF descriptor may have"),
+            ("ova_xml_depth", "Elements inside each other that an OVF descriptor may have"),
+            ("ova_gzip_ratio", "How many times its size a compressed file of a package may expand to"),
+        )
+    },
 }
 
 
@@ -88,7 +99,7 @@ def _row(name: str, stored: Setting | None) -> SettingRow:
     known = _KNOWN.get(name)
     default = known.default if known else None
     value = stored.value if stored else default or ""
-    problem = pace.problem_with(name, value)
+    problem = settings.problem_with(name, value)
     if name == FLAG and value not in ("true", "false"):
         problem = 'only the literal value "true" turns it on'
     return SettingRow(
@@ -114,7 +125,7 @@ class Problem:
 def problem_with(shown: SettingRow, value: str | None, description: str) -> Problem | None:
     """What cannot be used, None when everything can; `value` None stays as it is."""
     try:
-        pace.check(shown.name, shown.value if value is None else value)
+        settings.check(shown.name, shown.value if value is None else value)
     except BadInput as error:
         return Problem("value", error)
     if not shown.stored and not description.strip():

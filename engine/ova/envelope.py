@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.errors import BadPackage
-from engine.ova import limits, xml
+from engine.ova import xml
 from engine.ova.contradictions import contradictions
 from engine.ova.descriptor import (
     DeploymentOption,
@@ -22,17 +22,20 @@ from engine.ova.descriptor import (
 )
 from engine.ova.findings import Finding, place
 from engine.ova.hardware import Hardware, read_hardware, whole
+from engine.ova.limits import DEFAULT, MAX_BYTES, Limits
 from engine.ova.units import unit_bytes
 from engine.ova.xml import Element
 
 
-def read_descriptor(text: str, name: str, option: str = "", *, package: str = "") -> Descriptor:
+def read_descriptor(
+    text: str, name: str, option: str = "", *, package: str = "", limits: Limits = DEFAULT
+) -> Descriptor:
     """The descriptor in `text` under deployment option `option` ("" = the default one).
 
     `name` is its file's, `package` the path of what holds it. Raises BadPackage naming the line or element.
     """
     where = f"{package}: {name}" if package else name
-    root = xml.parse(text, where)
+    root = xml.parse(text, where, limits)
     machines = list(root.within("VirtualSystem"))
     if root.name != "Envelope" and not machines:
         raise BadPackage("cannot read descriptor", on=where, why=f"its root element is {root.name[:80]}, not Envelope")
@@ -204,7 +207,7 @@ def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: li
     value = values.get(text[2:-1], "") if is_reference else text
     unit = unit_bytes(disk.get("capacityAllocationUnits"))
     amount = whole(value)
-    if amount is None or unit is None or not 0 < amount * unit < limits.MAX_BYTES:
+    if amount is None or unit is None or not 0 < amount * unit < MAX_BYTES:
         said = f"'{text[:80]}'" + (f" = '{value[:80]}'" if value != text else "")
         what = f"has the capacity {said} {disk.get('capacityAllocationUnits')[:80]}".rstrip()
         problems.append(Finding.error(where, what, "correct the capacity in the descriptor, or get another package"))
@@ -215,7 +218,7 @@ def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: li
 def _optional(element: Element, attribute: str, where: str, problems: list[Finding]) -> int | None:
     text = element.get(attribute)
     number = whole(text)
-    if text and (number is None or number >= limits.MAX_BYTES):
+    if text and (number is None or number >= MAX_BYTES):
         what = f"has the {attribute} '{text[:80]}', which is no number of bytes"
         problems.append(
             Finding.warning(where, what, "it is taken as if it were not said: look whether the package is whole")

@@ -12,10 +12,11 @@ from types import MappingProxyType
 from urllib.parse import unquote
 
 from engine.errors import BadPackage
-from engine.ova import limits, tar, xml
+from engine.ova import tar, xml
 from engine.ova.contradictions import is_inside
 from engine.ova.descriptor import Descriptor
 from engine.ova.envelope import read_descriptor
+from engine.ova.limits import DEFAULT, MAX_MANIFEST, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
 from engine.ova.member import Member, MemberReader, open_member, opened
 
@@ -37,6 +38,7 @@ class Package:
     manifest: Manifest | None
     members: Mapping[str, Member]
     missing: tuple[str, ...]
+    limits: Limits = DEFAULT
 
     def open(self, name: str) -> MemberReader:
         """A reader of its own on a member, so that threads may read several at once. Raises BadPackage."""
@@ -47,19 +49,21 @@ class Package:
 
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""
-        return read_descriptor(self.descriptor_text, self.descriptor_name, option, package=str(self.path))
+        return read_descriptor(
+            self.descriptor_text, self.descriptor_name, option, package=str(self.path), limits=self.limits
+        )
 
 
-def open_package(path: str | os.PathLike[str]) -> Package:
+def open_package(path: str | os.PathLike[str], limits: Limits = DEFAULT) -> Package:
     """The package at `path`: a descriptor when its name ends in `.ovf`, else an OVA.
 
-    Raises BadPackage naming file and element for anything that cannot be used.
+    Raises BadPackage naming file and element for anything that cannot be used or goes beyond `limits`.
     """
     path = Path(path)
     if path.suffix.lower() == ".ovf":
         alone = _beside(path, path.name)
-        return _package(path, alone, {path.name: alone}, whole=False)
-    entries = _index(path)
+        return _package(path, alone, {path.name: alone}, limits, whole=False)
+    entries = _index(path, limits)
     descriptor = _only_descriptor(path, entries)
     # The descriptor's hrefs are relative to its own folder, which need not be the archive's root.
     folder = str(PurePosixPath(descriptor.name).parent)
@@ -69,13 +73,13 @@ def open_package(path: str | os.PathLike[str]) -> Package:
         if name in members:
             raise BadPackage("cannot read OVA", on=str(path), why=f"two members are named '{name}'")
         members[name] = Member(name, entry.offset, entry.size, path)
-    return _package(path, members[PurePosixPath(descriptor.name).name], members, whole=True)
+    return _package(path, members[PurePosixPath(descriptor.name).name], members, limits, whole=True)
 
 
-def _index(path: Path) -> list[tar.Entry]:
+def _index(path: Path, limits: Limits) -> list[tar.Entry]:
     """The archive's files, without what macOS adds to it (AppleDouble `._x` files)."""
     with opened(path) as (handle, size):
-        entries = tar.Index(handle, size, str(path))
+        entries = tar.Index(handle, size, str(path), limits)
         return [entry for entry in entries if not PurePosixPath(entry.name).name.startswith("._")]
 
 
@@ -89,15 +93,18 @@ def _only_descriptor(path: Path, entries: Iterable[tar.Entry]) -> tar.Entry:
     return found[0]
 
 
-def _package(path: Path, descriptor_member: Member, members: dict[str, Member], *, whole: bool) -> Package:
+def _package(
+    path: Path, descriptor_member: Member, members: dict[str, Member], limits: Limits, *, whole: bool
+) -> Package:
     """`whole`: every file must be among `members`; otherwise they are looked for beside the descriptor."""
     where = f"{path}: {descriptor_member.name}"
-    data = _small(descriptor_member, limits.MAX_DESCRIPTOR)
+    data = _small(descriptor_member, limits.ova_descriptor_bytes, limits.fix("ova_descriptor_bytes"))
     text = xml.decode(data, where)
-    descriptor = read_descriptor(text, descriptor_member.name, package=str(path))
+    descriptor = read_descriptor(text, descriptor_member.name, package=str(path), limits=limits)
     manifest_name = PurePosixPath(descriptor_member.name).with_suffix(".mf").name
     if not whole:
-        _find_beside(path, members, (manifest_name, *(file.href for file in descriptor.files)))
+        certificate_name = PurePosixPath(manifest_name).with_suffix(".cert").name
+        _find_beside(path, members, (manifest_name, certificate_name, *(file.href for file in descriptor.files)))
     manifest = _manifest(path, members, manifest_name)
     if manifest and not whole:
         _find_beside(path, members, manifest.digests)
@@ -106,7 +113,7 @@ def _package(path: Path, descriptor_member: Member, members: dict[str, Member], 
     members = {hrefs.get(name, name): replace(member, name=hrefs.get(name, name)) for name, member in members.items()}
     if manifest:
         digests = {hrefs.get(name, name): digest for name, digest in manifest.digests.items()}
-        manifest = Manifest(MappingProxyType(digests))
+        manifest = replace(manifest, digests=MappingProxyType(digests))
     missing = _missing(descriptor, manifest, members)
     if whole and missing:
         name, said_by = next(iter(missing.items()))
@@ -123,14 +130,15 @@ def _package(path: Path, descriptor_member: Member, members: dict[str, Member], 
         manifest=manifest,
         members=MappingProxyType(members),
         missing=tuple(missing),
+        limits=limits,
     )
 
 
-def _small(member: Member, most: int) -> bytes:
+def _small(member: Member, most: int, fix: str = "") -> bytes:
     """All of a member that is read into memory."""
     if member.size > most:
         why = f"'{member.name}' has {member.size} bytes, at most {most} are read"
-        raise BadPackage("cannot read package", on=str(member.path), why=why)
+        raise BadPackage("cannot read package", on=str(member.path), why=why, fix=fix)
     with open_member(member) as reader:
         return reader.readall()
 
@@ -166,7 +174,7 @@ def _manifest(path: Path, members: Mapping[str, Member], name: str) -> Manifest 
         if not found:
             return None
         name = found[0]
-    return read_manifest(_small(members[name], limits.MAX_MANIFEST), f"{path}: {name}")
+    return replace(read_manifest(_small(members[name], MAX_MANIFEST), f"{path}: {name}"), name=name)
 
 
 def _missing(descriptor: Descriptor, manifest: Manifest | None, members: Mapping[str, Member]) -> dict[str, str]:

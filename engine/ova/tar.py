@@ -6,12 +6,12 @@ pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basi
 """
 
 import os
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unicodedata import category, normalize
 
 from engine.errors import BadPackage
-from engine.ova import limits
+from engine.ova.limits import DEFAULT, MAX_TAR_EXTENSIONS, Limits
 
 BLOCK = 512
 _ZERO = bytes(BLOCK)
@@ -51,17 +51,19 @@ class _Extended:
 class Index:
     """Iterates over the files of the archive open as `handle`; `total` is its length in bytes, `archive` its name."""
 
-    def __init__(self, handle: int, total: int, archive: str) -> None:
+    def __init__(self, handle: int, total: int, archive: str, limits: Limits = DEFAULT) -> None:
         self._handle = handle
         self._total = total
         self._archive = archive
-        self._extension_room = limits.MAX_TAR_EXTENSIONS
+        self._limits = limits
+        self._extension_room = MAX_TAR_EXTENSIONS
+        self._names: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         """Each file in archive order. Raises BadPackage naming archive and member."""
         position = 0
         extended = _Extended()
-        for _ in range(limits.MAX_TAR_HEADERS):
+        for _ in range(self._limits.ova_entries + 1):
             header = self._header(position)
             if header is None:
                 break
@@ -73,12 +75,13 @@ class Index:
             else:
                 entry = self._entry(header, position, size, extended)
                 if not entry.name.endswith("/"):
+                    self._check_twin(entry.name)
                     yield entry
                 size = entry.size
                 extended = _Extended()
             position += size + -size % BLOCK
         else:
-            raise self._bad(f"it has more than {limits.MAX_TAR_HEADERS} headers", "")
+            raise self._beyond(f"it has more than {self._limits.ova_entries} entries", "ova_entries")
         if extended.kinds:
             raise self._bad("truncated: it ends after an extension header", "the member that follows is missing")
 
@@ -95,7 +98,7 @@ class Index:
             if os.pread(self._handle, BLOCK, position + BLOCK).strip(b"\0"):
                 raise self._bad("a zero block stands between two members", _at(position))
             return None
-        if self._number(block[148:156], "checksum", _at(position)) not in _checksums(block):
+        if not _adds_up(block, self._number(block[148:156], "checksum", _at(position))):
             why = "it is not a tar archive" if position == 0 else "a header's checksum is wrong"
             raise self._bad(why, _at(position))
         return block
@@ -127,7 +130,7 @@ class Index:
             raise self._bad("two extension headers of one kind belong to one member", _at(position))
         self._extension_room -= size
         if self._extension_room < 0:
-            raise self._bad(f"more than {limits.MAX_TAR_EXTENSIONS} bytes of extension headers", _at(position))
+            raise self._bad(f"more than {MAX_TAR_EXTENSIONS} bytes of extension headers", _at(position))
         data = os.pread(self._handle, size, position)
         if len(data) < size:
             raise self._bad(f"truncated: an extension header has {len(data)} of {size} bytes", _at(position))
@@ -187,13 +190,13 @@ class Index:
         """The name without `./`, with a folder's slash; refused when it is none or points outside the archive."""
         if not raw:
             raise self._bad("a member has no name", "")
-        if len(raw) > limits.MAX_NAME:
-            raise self._bad(f"the member name {raw[:80]!r} is longer than {limits.MAX_NAME} bytes", "")
+        if len(raw) > self._limits.ova_name_bytes:
+            raise self._beyond(f"the member name {raw[:80]!r} has {len(raw)} bytes", "ova_name_bytes")
         try:
             name = raw.decode()
         except UnicodeDecodeError:
             raise self._bad(f"the member name {raw[:80]!r} is not UTF-8", "") from None
-        if any(unicodedata.category(character) == "Cc" for character in name):
+        if not name.isprintable() and any(category(character) == "Cc" for character in name):
             raise self._bad(f"the member name {name!r} has control characters", "")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/"):
@@ -203,25 +206,42 @@ class Index:
         is_folder = name.endswith("/") or not parts
         return "/".join(parts) + ("/" if is_folder else "")
 
+    def _check_twin(self, name: str) -> None:
+        """Refuse what would be one file on a disk that ignores case, or how an accent is spelled (NFC, NFD)."""
+        twin = self._names.setdefault(_folded(name), name)
+        if twin is name:
+            return
+        if twin == name:
+            raise self._bad(f"two members are named '{name}'", "")
+        raise self._bad(f"members '{twin}' and '{name}' differ only in case or in how an accent is written", "")
+
     def _bad(self, why: str, detail: str) -> BadPackage:
         return BadPackage("cannot read OVA", on=self._archive, why=f"{why} ({detail})" if detail else why)
+
+    def _beyond(self, why: str, limit: str) -> BadPackage:
+        return BadPackage("cannot read OVA", on=self._archive, why=why, fix=self._limits.fix(limit))
 
 
 def _at(position: int) -> str:
     return f"at byte {position}"
 
 
-def _checksums(header: bytes) -> tuple[int, int]:
-    """The sum of the header's bytes with the checksum field as spaces: unsigned and, as old tars wrote it, signed."""
+def _adds_up(header: bytes, checksum: int) -> bool:
+    """Whether it is the sum of the header's bytes with its own field as spaces; old tars summed them as signed."""
     summed = header[:148] + b" " * 8 + header[156:]
     unsigned = sum(summed)
-    return unsigned, unsigned - 256 * sum(byte > 127 for byte in summed)
+    return checksum == unsigned or checksum == unsigned - 256 * sum(byte > 127 for byte in summed)
 
 
 def _header_name(header: bytes) -> bytes:
     name = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
     return prefix + b"/" + name if prefix else name
+
+
+def _folded(name: str) -> str:
+    """Equal for names that are canonical caseless matches (Unicode 3.13, D145)."""
+    return name.lower() if name.isascii() else normalize("NFD", normalize("NFD", name).casefold())
 
 
 def _other_format(block: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadPackage
-from engine.ova import limits
+from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_TAR_EXTENSIONS, Limits
 from engine.ova.package import open_package
 from tests.ova.archives import END, base256, envelope, header, member, pax, record, write_ova
 
@@ -100,7 +100,7 @@ def test_checksums_of_old_tars_are_sums_of_signed_bytes(tmp_path: Path) -> None:
 
 
 def test_names_up_to_the_limit(tmp_path: Path) -> None:
-    long = "n" * limits.MAX_NAME
+    long = "n" * DEFAULT.ova_name_bytes
     path = write_ova(tmp_path / "long.ova", pax({"path": long}), member("x", b""), DESCRIPTOR, DISK)
     assert long in members(path)
 
@@ -121,6 +121,10 @@ def test_names_up_to_the_limit(tmp_path: Path) -> None:
         ((DESCRIPTOR, header("disk1.vmdk", 0, b"Z")), "of type b'Z'"),
         ((DESCRIPTOR, DISK, DISK), "two members are named 'disk1.vmdk'"),
         ((DESCRIPTOR, DISK, member("./disk1.vmdk", b"")), "two members are named 'disk1.vmdk'"),
+        ((DESCRIPTOR, DISK, member("DISK1.vmdk", b"")), "'disk1.vmdk' and 'DISK1.vmdk' differ only in case"),
+        ((member("gro\u00df", b""), member("GROSS", b""), DESCRIPTOR), "'gro\u00df' and 'GROSS' differ only in case"),
+        ((member("\u00e9", b""), member("e\u0301", b""), DESCRIPTOR), "or in how an accent is written"),
+        ((member("\u00c9", b""), member("e\u0301", b""), DESCRIPTOR), "or in how an accent is written"),
         ((DESCRIPTOR, member("other.OVF", envelope()), DISK), "two descriptors, 'box.ovf' and 'other.OVF'"),
         ((DISK,), "no descriptor"),
         ((DESCRIPTOR, member("x\x1b[2Jy", b"")), "control characters"),
@@ -185,15 +189,32 @@ def test_a_wrong_checksum_is_told_from_another_format(refused: Refused) -> None:
     assert "no descriptor" in refused()
 
 
-def test_limits(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_TAR_HEADERS", 5)
-    assert "more than 5 headers" in refused(*(header(f"{number}/", 0, b"5") for number in range(6)))
-    monkeypatch.setattr(limits, "MAX_TAR_EXTENSIONS", 1500)
-    assert "more than 1500 bytes of extension" in refused(pax({"a": "x" * 1000}), DISK, pax({"a": "x" * 1000}))
-    monkeypatch.setattr(limits, "MAX_NAME", 200)
-    assert "longer than 200 bytes" in refused(pax({"path": "n" * 201}), DISK)
-    monkeypatch.setattr(limits, "MAX_DESCRIPTOR", 300)
-    assert "at most 300 are read" in refused(DESCRIPTOR, DISK)
-    monkeypatch.undo()
-    monkeypatch.setattr(limits, "MAX_MANIFEST", 9)
-    assert "'box.mf' has 10 bytes, at most 9" in refused(DESCRIPTOR, member("box.mf", b"1234567890"), DISK)
+def exceeded(path: Path, limits: Limits, *parts: bytes) -> str:
+    write_ova(path, *parts)
+    open_package(path)  # the defaults allow it
+    with pytest.raises(BadPackage) as caught:
+        open_package(path, limits)
+    return str(caught.value)
+
+
+def test_what_goes_beyond_a_setting_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.ova"
+    folders = [header(f"{number}/", 0, b"5") for number in range(4)]
+    said = exceeded(path, Limits(ova_entries=5), DESCRIPTOR, DISK, *folders)
+    assert "it has more than 5 entries; the setting ova_entries allows 5" in said
+    open_package(path, Limits(ova_entries=6))
+    said = exceeded(path, Limits(ova_name_bytes=200), pax({"path": "n" * 201}), member("x", b""), DESCRIPTOR, DISK)
+    assert "has 201 bytes; the setting ova_name_bytes allows 200" in said
+    said = exceeded(path, Limits(ova_descriptor_bytes=300), DESCRIPTOR, DISK)
+    assert f"'box.ovf' has {len(envelope())} bytes, at most 300 are read" in said
+    assert "the setting ova_descriptor_bytes allows 300" in said
+    said = exceeded(path, Limits(ova_xml_depth=2), DESCRIPTOR, DISK)
+    assert "box.ovf line 1: more than 2 nested elements; the setting ova_xml_depth allows 2" in said
+    open_package(path, Limits(ova_xml_depth=3)).in_option("")
+
+
+def test_limits_that_nobody_sets(refused: Refused) -> None:
+    half = pax({"a": "x" * (MAX_TAR_EXTENSIONS // 2)})
+    assert "more than 1048576 bytes of extension headers" in refused(half, DESCRIPTOR, half, DISK)
+    manifest = member("box.mf", b"\n" * (MAX_MANIFEST + 1))
+    assert "'box.mf' has 1048577 bytes, at most 1048576 are read" in refused(DESCRIPTOR, manifest, DISK)
