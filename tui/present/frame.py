@@ -1,7 +1,7 @@
 """The frame's lines: where one is, how everything is, what is filtered, the message, the best keys."""
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,12 @@ def keys(best: list[tuple[str, str]], width: int) -> Line:
     """The last row: the best keys that there is room for; help and quit always."""
     while len(best) > 2 and sum(len(key) + len(label) + 3 for key, label in best) > width:
         best = [*best[:-3], *best[-2:]]
-    return tuple(part for key, label in best for part in ((f" {key}", "key"), (f" {label} ", "dim")))
+    return named_keys(best)
+
+
+def named_keys(pairs: Sequence[tuple[str, str]]) -> Line:
+    """Keys with what they do, side by side."""
+    return tuple(part for key, label in pairs for part in ((f" {key}", "key"), (f" {label} ", "dim")))
 
 
 def one_line(text: str) -> str:

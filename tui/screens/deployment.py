@@ -4,21 +4,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine.errors import SlipwayError
 from tui.present import deploys as present
 from tui.present import frame
 from tui.present.text import Line
 from tui.screens.detail import DetailScreen
+from tui.screens.framed import Framed
 from tui.screens.page import LARGE, TALL
-from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from engine.console.deploys import DeployRow
     from engine.console.desk import Desk
-    from tui.app import Console
     from tui.screens.deploys import DeploysPage
 
 LOG_LINES = 5000
@@ -43,13 +41,10 @@ class DeploymentScreen(DetailScreen):
         self.number = row.id
         self._deploys = page
 
-    def compose(self) -> ComposeResult:
-        """Title, lines, log, keys."""
-        yield FrameLine(id="place")
+    def body(self) -> ComposeResult:
+        """What is known of it, its log."""
         yield Lines(id="lines")
         yield Lines(follow=True, id="log")
-        yield MessageLine(id="message")
-        yield FrameLine(id="keys")
 
     def on_mount(self) -> None:
         """From now on this one is read in full."""
@@ -79,10 +74,9 @@ class DeploymentScreen(DetailScreen):
             log.show(present.log(row))
 
 
-class DeploymentLog(Screen[None]):
+class DeploymentLog(Framed):
     """The worker's log of one deployment; stays at the end while the end is in view."""
 
-    app: "Console"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,L", "dismiss", "Back", show=False),
         Binding("q,ctrl+c", "leave", "Quit", show=False),
@@ -94,22 +88,15 @@ class DeploymentLog(Screen[None]):
         self._page, self._row = page, row
         self._asking = False
 
-    def compose(self) -> ComposeResult:
-        """Title, lines, keys."""
-        yield FrameLine(id="place")
+    def body(self) -> ComposeResult:
+        """Its lines."""
         yield Lines(follow=True, id="lines")
-        yield MessageLine(id="message")
-        yield FrameLine(id="keys")
 
     def on_mount(self) -> None:
         """Read now, and then every second."""
-        page = self._page
-        title = f"{page.title_text} > {self._row.id} {self._row.name} > log"
-        self.query_one("#place", FrameLine).show(
-            frame.place(title, page.pulse, page.standing, self.app.paused, self.app.read_only, self.size.width)
-        )
-        keys = [("esc", "back"), ("j k", "scroll"), ("g G", "first, last: stays there"), ("q", "quit")]
-        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
+        title = f"{self._page.title_text} > {self._row.id} {self._row.name} > log"
+        self.show_place(self._page.place_line(title, self.size.width))
+        self.show_keys([("esc", "back"), ("j k", "scroll"), ("g G", "first, last: stays there"), ("q", "quit")])
         self.query_one(Lines).show([(("reading ...", "dim"),)])
         self.query_one(Lines).focus()
         self.set_interval(2.0 if self.app.slow else 1.0, self._read)
@@ -136,7 +123,7 @@ class DeploymentLog(Screen[None]):
     def _refused(self, error: SlipwayError) -> None:
         self._asking = False
         if self.is_attached:
-            self.query_one("#message", FrameLine).show(((frame.one_line(str(error)), "bad"),))
+            self.show_message(((frame.one_line(str(error)), "bad"),))
 
 
 def _log(desk: "Desk", number: int) -> tuple[str, ...]:

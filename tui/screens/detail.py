@@ -2,36 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
 from textual.events import Key
-from textual.screen import Screen
 
 from tui.actions import Scope
-from tui.present import frame
-from tui.widgets.line import FrameLine, MessageLine
+from tui.screens.framed import Framed
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from tui.app import Console
     from tui.screens.page import Page
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(Framed):
     """Follows its row while it changes. The page's own actions work here too."""
-
-    app: "Console"
 
     def __init__(self, page: "Page", key: str) -> None:
         """`key`: the row's, as the page's view tells it."""
         super().__init__()
         self._page, self._key = page, key
-
-    def compose(self) -> ComposeResult:
-        """Title, lines, keys."""
-        yield FrameLine(id="place")
-        yield Lines(id="lines")
-        yield MessageLine(id="message")
-        yield FrameLine(id="keys")
 
     def on_mount(self) -> None:
         """Once a second it is drawn anew; only changed lines are painted."""
@@ -55,15 +42,11 @@ class DetailScreen(Screen[None]):
     def _show(self) -> None:
         page = self._page
         row = page.table.find(self._key)
-        title = f"{page.title_text} > {self._key}"
-        self.query_one("#place", FrameLine).show(
-            frame.place(title, page.pulse, page.standing, self.app.paused, self.app.read_only, self.size.width)
-        )
+        self.show_place(page.place_line(f"{page.title_text} > {self._key}", self.size.width))
         lines = page.detail(row, self.app.clock()) if row is not None else [(("It is no longer there.", "warn"),)]
         self.query_one(Lines).show(lines)
-        self.query_one("#message", FrameLine).show(page.message)
-        keys = [("esc", "back"), *page.own_keys, ("y", "copy"), ("q", "quit")]
-        self.query_one("#keys", FrameLine).show(frame.keys(keys, self.size.width))
+        self.show_message(page.message)
+        self.show_keys([("esc", "back"), *page.own_keys, ("y", "copy"), ("q", "quit")])
 
     def on_key(self, event: Key) -> None:
         """Back is back; everything else the page does."""

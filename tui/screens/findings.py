@@ -5,20 +5,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine.errors import Cancelled, SlipwayError
 from tui.present import findings as present
 from tui.present import frame
 from tui.present.text import Line
-from tui.widgets.line import FrameLine, MessageLine
+from tui.screens.framed import Framed
+from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from engine.cancel import Cancel
     from engine.console.desk import Desk
     from engine.endpoints.findings import Finding
-    from tui.app import Console
     from tui.screens.page import Page
 
 DEEP = "deep test: staging, cloning and removing an OVA of 1 MiB ..."
@@ -100,10 +99,9 @@ class Look:
         self.told()
 
 
-class FindingsScreen(Screen[None]):
+class FindingsScreen(Framed):
     """What a look has found so far."""
 
-    app: "Console"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", show=False),
         Binding("r", "again", "Again", show=False),
@@ -118,13 +116,10 @@ class FindingsScreen(Screen[None]):
         self._message: Line = ()
         self._was_doing = False
 
-    def compose(self) -> ComposeResult:
-        """Title, how many, findings, message, keys."""
-        yield FrameLine(id="place")
+    def body(self) -> ComposeResult:
+        """How many, findings."""
         yield FrameLine(id="view")
         yield Lines(follow=True, id="lines")
-        yield MessageLine(id="message")
-        yield FrameLine(id="keys")
 
     def on_mount(self) -> None:
         """Begin, unless it goes on already."""
@@ -147,16 +142,7 @@ class FindingsScreen(Screen[None]):
         if not self.is_mounted:
             return
         page, look, width = self._page, self._look, self.size.width
-        self.query_one("#place", FrameLine).show(
-            frame.place(
-                f"{page.title_text} > {look.name} > check",
-                page.pulse,
-                page.standing,
-                self.app.paused,
-                self.app.read_only,
-                width,
-            )
-        )
+        self.show_place(page.place_line(f"{page.title_text} > {look.name} > check", width))
         self.query_one("#view", FrameLine).show(present.summary(look.found, look.doing))
         found = look.found if look.doing else present.problems_first(look.found)
         lines = self.query_one(Lines)
@@ -165,8 +151,8 @@ class FindingsScreen(Screen[None]):
             self._was_doing = bool(look.doing)
             scroll = lines.scroll_end if look.doing else lines.scroll_home
             self.call_after_refresh(scroll, animate=False, immediate=True)
-        self.query_one("#message", FrameLine).show(self._message or page.message)
-        self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
+        self.show_message(self._message or page.message)
+        self.show_keys(self._best())
 
     def _best(self) -> list[tuple[str, str]]:
         if self._look.doing:

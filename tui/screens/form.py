@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label
 
 from engine.errors import SlipwayError
+from tui.present import frame
 from tui.present.text import Line, wrapped
 from tui.widgets.choice import Choice
 from tui.widgets.line import FrameLine
@@ -91,15 +92,8 @@ class Form(ModalScreen[bool]):
     def on_mount(self) -> None:
         """The first field has the keys."""
         self.query_one("#title", FrameLine).show(((f" {self._title}", "title"),))
-        keys = (
-            (" enter", "key"),
-            (" next ", "dim"),
-            (" ctrl+s", "key"),
-            (f" {self.SEND} ", "dim"),
-            (" esc", "key"),
-            (f" {self.LEAVE}", "dim"),
-        )
-        self.query_one("#keys", FrameLine).show(keys)
+        keys = (("enter", "next"), ("ctrl+s", self.SEND), ("esc", self.LEAVE))
+        self.query_one("#keys", FrameLine).show(frame.named_keys(keys))
         self._say([])
         for one in self.query(Input):
             one.cursor_blink = False

@@ -267,16 +267,17 @@ class Page(Screen[None]):
         if not self.is_mounted:
             return
         table, width = self.table, self.size.width
-        title = f"{PLACES[self.place]} {self.title_text}"
-        self.query_one("#place", FrameLine).show(
-            frame.place(title, self.pulse, self.standing, self.app.paused, self.app.read_only, width)
-        )
+        self.query_one("#place", FrameLine).show(self.place_line(f"{PLACES[self.place]} {self.title_text}", width))
         order = None if table.sorted_by is None else self.view.columns[table.sorted_by].title
         since = self._read_at if self.standing is Standing.STALE else None
         viewed = frame.viewed(table, order, self._error if since else "", since, self.app.clock())
         self.query_one("#view", FrameLine).show(viewed if table.total or since else ())
         self.query_one("#message", FrameLine).show(self._message)
         self.query_one("#keys", FrameLine).show(frame.keys(self._best(), width))
+
+    def place_line(self, title: str, width: int) -> Line:
+        """The first line of the page, and of a screen that stands on it."""
+        return frame.place(title, self.pulse, self.standing, self.app.paused, self.app.read_only, width)
 
     @property
     def own_keys(self) -> list[tuple[str, str]]:

@@ -3,26 +3,22 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine.errors import SlipwayError
 from tui.present import frame, wizard
 from tui.present.text import Line
-from tui.widgets.line import FrameLine, MessageLine
+from tui.screens.framed import Framed
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk
     from engine.console.plans import Preview
-    from tui.app import Console
 
 
-class PlanScreen(Screen[None]):
+class PlanScreen(Framed):
     """`deployed` is told the id when it was asked for."""
 
-    app: "Console"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", show=False),
         Binding("enter", "deploy", "Deploy", show=False, priority=True),
@@ -33,26 +29,18 @@ class PlanScreen(Screen[None]):
         self._preview, self._deployed = preview, deployed
         self._busy = False
 
-    def compose(self) -> ComposeResult:
-        """Title, plan, keys."""
-        yield FrameLine(id="place")
-        yield Lines(id="lines")
-        yield MessageLine(id="message")
-        yield FrameLine(id="keys")
-
     def on_mount(self) -> None:
         """Nothing of it changes."""
         plan = self._preview
         title = f" Plan: {frame.one_line(plan.name)} on {frame.one_line(plan.endpoint)}"
-        self.query_one("#place", FrameLine).show(((" Slipway ", "key"), (title, "title")))
+        self.show_place(((" Slipway ", "key"), (title, "title")))
         self.query_one(Lines).focus()
 
     def on_resize(self) -> None:
         """As wide as there is room."""
         self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4)))
         best = [("j k", "scroll"), ("esc", "back, to change it")]
-        best = best if self._preview.problems else [("enter", "deploy"), *best]
-        self.query_one("#keys", FrameLine).show(frame.keys(best, self.size.width))
+        self.show_keys(best if self._preview.problems else [("enter", "deploy"), *best])
 
     def action_deploy(self) -> None:
         """Do it, once; not with a problem in the way."""
@@ -74,7 +62,7 @@ class PlanScreen(Screen[None]):
 
     def _say(self, line: Line) -> None:
         if self.is_attached:
-            self.query_one("#message", FrameLine).show(line)
+            self.show_message(line)
 
 
 def _deploy(desk: "Desk", preview: "Preview") -> int:

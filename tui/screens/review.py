@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from tui.present import frame
 from tui.present.text import Line
 from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
@@ -48,5 +49,5 @@ class Review(ModalScreen[bool]):
         lines.styles.height = min(TALLEST, max(1, len(self._lines)))
         lines.show(self._lines)
         lines.focus()
-        keys = ((" enter", "key"), (f" {self._agree} ", "dim"), (" esc", "key"), (" leave", "dim"))
-        self.query_one("#keys", FrameLine).show(keys)
+        keys = (("enter", self._agree), ("esc", "leave"))
+        self.query_one("#keys", FrameLine).show(frame.named_keys(keys))

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from engine.errors import SlipwayError
+from tui.present import frame
 from tui.present import wizard as present
 from tui.present.text import Line, printable
 from tui.present.wizard import Vm
@@ -83,8 +84,8 @@ class Source(ModalScreen[None]):
     def on_mount(self) -> None:
         """The first answer is chosen."""
         self.query_one("#title", FrameLine).show(((" Deploy from", "title"),))
-        keys: Line = ((" enter", "key"), (" go on ", "dim"), (" esc", "key"), (" leave", "dim"))
-        self.query_one("#keys", FrameLine).show(keys)
+        keys = (("enter", "go on"), ("esc", "leave"))
+        self.query_one("#keys", FrameLine).show(frame.named_keys(keys))
         self._show()
 
     def action_other(self) -> None:
