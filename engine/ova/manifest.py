@@ -5,7 +5,7 @@ Lines are `SHA256(disk1.vmdk)= <hex>`; tools differ in spaces, case, a hyphen in
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from engine.errors import BadPackage
@@ -25,9 +25,11 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Digests by file name, in the manifest's order."""
+    """Digests by file name, in the manifest's order. `name` is its own file's, `data` the bytes: what is signed."""
 
     digests: Mapping[str, Digest]
+    name: str = ""
+    data: bytes = field(default=b"", repr=False)
 
 
 def read_manifest(data: bytes, where: str) -> Manifest:
@@ -43,7 +45,7 @@ def read_manifest(data: bytes, where: str) -> Manifest:
         name, digest = _entry(line, f"{where} line {number}")
         if digests.setdefault(name, digest) != digest:
             raise BadPackage("cannot read manifest", on=f"{where} line {number}", why=f"a second digest of '{name}'")
-    return Manifest(MappingProxyType(digests))
+    return Manifest(MappingProxyType(digests), data=data)
 
 
 def _entry(line: str, where: str) -> tuple[str, Digest]:
