@@ -52,7 +52,7 @@ def stage(
     again = command(f"template stage {uid} --endpoint {endpoint}")
     with open_store() as store, leaving(leave):
         component = components.get(store, uid)
-        package = stageable_package(component)
+        package = stageable_package(store, component)
         with open_site(store, endpoint) as site:
             parked(site, component, package)
         leave.check()

@@ -67,7 +67,7 @@ def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:
 
     def do(site: Site, uid: str) -> None:
         component = components.get(desk.store, uid)
-        package = stageable_package(component)
+        package = stageable_package(desk.store, component)
         parked(site, component, package)
         if templates.look(site, uid, component, package).usable:
             raise Conflict("nothing to stage:", on=uid, why=f"it is staged on {site.endpoint.name} already")
@@ -75,7 +75,7 @@ def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:
 
     # The catalog's refusal comes before the login.
     for one in chosen:
-        stageable_package(components.get(desk.store, one.uid))
+        stageable_package(desk.store, components.get(desk.store, one.uid))
     _each(desk, chosen, "stage", do)
 
 

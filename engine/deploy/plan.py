@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.cancel import Cancel
+from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_properties
 from engine.catalog.supply import obstacle
@@ -236,7 +237,7 @@ class _Planner:
             self.packages[component.uid] = None
             if component.ova_path and not obstacle(component):
                 try:
-                    self.packages[component.uid] = importable_package(component)
+                    self.packages[component.uid] = importable_package(component, limits_of(self.site.store))
                 except BadPackage as error:
                     self.problems.append(error)
         return self.packages[component.uid]

@@ -81,7 +81,7 @@ class Work:
         which began it. Raises BadInput, Conflict, BadPackage, NotFound.
         """
         component = components.get(self.store, self.job.component_uid or "")
-        package = stageable_package(component)
+        package = stageable_package(self.store, component)
         if self.site.target.network is not None or self.job.deployment_id is None:
             return replace(parked(self.site, component, package), deployment=self.job.deployment_id)
         # Not of what was ordered: its secret goes when that deployment ends, and others may wait for the template.

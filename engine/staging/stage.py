@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from engine.cancel import Cancel
+from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
 from engine.ova.package import Package
@@ -33,6 +34,7 @@ from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_packa
 from engine.vsphere.refs import FolderRef, NetworkRef
 from engine.vsphere.vms import Change, Vm
 from storage.components import Component, Kind
+from storage.store import Store
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Staging:
     deployment: int | None = None
 
 
-def stageable_package(component: Component) -> Package:
+def stageable_package(store: Store, component: Component) -> Package:
     """The component's package, if it may be staged. Raises Conflict (disabled), BadInput (not L1, no file)."""
     uid = component.uid
     if not component.enabled:
@@ -67,7 +69,7 @@ def stageable_package(component: Component) -> Package:
     why_not = obstacle(component)
     if why_not:
         raise BadInput("cannot stage", on=uid, why=why_not)
-    return importable_package(component)
+    return importable_package(component, limits_of(store))
 
 
 def parked(site: Site, component: Component, package: Package) -> Staging:

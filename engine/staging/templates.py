@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.errors import Gone, NotFound
+from engine.catalog.limits import limits_of
 from engine.ova.package import Package
 from engine.site import Site
 from engine.staging import claims, identity
@@ -304,5 +305,6 @@ def verify(site: Site, uid: str) -> Template:
     component = next((one for one in components.listing(site.store) if one.uid == uid), None)
     if template.ref is None or not template.usable or component is None or not component.ova_path:
         return template
-    differs = _differs_from_package(details(site.session, template.ref), importable_package(component))
+    limits = limits_of(site.store)
+    differs = _differs_from_package(details(site.session, template.ref), importable_package(component, limits))
     return replace(template, state=State.TAMPERED, why=differs) if differs else template

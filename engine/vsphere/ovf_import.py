@@ -13,6 +13,7 @@ from pyVmomi import vim
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage, Gone, SlipwayError, UploadFailed, VSphereFault
+from engine.ova.limits import Limits
 from engine.ova.package import Package, open_package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
@@ -50,10 +51,10 @@ class ImportRequest:
     ip_protocol: str = ""
 
 
-def importable_package(component: Component) -> Package:
+def importable_package(component: Component, limits: Limits) -> Package:
     """The component's package under its deployment option, of one VM and with all its files. Raises BadPackage."""
     path = Path(component.ova_path or "")
-    package = open_package(path)
+    package = open_package(path, limits)
     if package.descriptor.is_collection:
         raise BadPackage(
             "cannot import", on=str(path), why="it holds several VMs (a vApp)", fix="use a package of one VM"

@@ -35,7 +35,7 @@ class Party:
     def staging(self) -> Staging:
         """What to stage, as the catalog has it now."""
         component = components.get(self.site.store, self.uid)
-        return stage.parked(self.site, component, stage.stageable_package(component))
+        return stage.parked(self.site, component, stage.stageable_package(self.site.store, component))
 
     def take(self) -> Claim:
         """The claim, which must be free."""
