@@ -67,7 +67,7 @@ class Console(App[int]):
         self.last_place = ""
         self._place = self.DEFAULT_MODE
         self._keys = dict(options.keys)
-        self._ahead = TypeAhead(self, super().on_event)
+        self.ahead = TypeAhead(self, super().on_event)
         for one in theme.THEMES:
             self.register_theme(one)
         self.theme = theme.default_theme(options.theme)
@@ -91,7 +91,7 @@ class Console(App[int]):
         """Keys take turns; but whoever wants to leave does not wait."""
         leaves = isinstance(event, Key) and event.key in LEAVING
         if isinstance(event, Key | Paste) and not event.is_forwarded and not leaves:
-            await self._ahead.take(event)
+            await self.ahead.take(event)
         else:
             await super().on_event(event)
 

@@ -38,23 +38,69 @@ class TypeAhead:
         self._busy = False
         self._shown: Screen[object] | None = None
         self._watchdog: asyncio.TimerHandle | None = None
+        self._given_up: Callable[[], None] | None = None
+        """Called when what the keys are kept back for is given up."""
 
     async def take(self, key: Typed) -> None:
         """Deliver the key, at once or in its turn."""
         if self._busy or self._waiting:
             self._waiting.append(key)
+            self._heed_escape()
         else:
             await self._begin(key)
 
+    def hold(self, given_up: Callable[[], None]) -> int:
+        """Keep the keys back, for as long as it takes, until `go_on` with the number that this gives: what they are
+        meant for has to be read first. Escape ends that before, and calls `given_up`.
+        """
+        turn = self._take_turn()
+        self._given_up = given_up
+        self._heed_escape()
+        return turn
+
+    def go_on(self, turn: int, opened: Callable[[], None]) -> None:
+        """Call `opened`, which may open a screen, and deliver the keys there; nothing when that was given up."""
+        if turn != self._turn:
+            return
+        self._given_up = None
+        self._watch(turn)
+        way = self._way()
+        opened()
+        self._go_up(turn, way)
+
     async def _begin(self, key: Typed) -> None:
+        turn = self._take_turn()
+        self._watch(turn)
+        way = self._way()
+        await self._deliver(key)
+        self._go_up(turn, way)
+
+    def _take_turn(self) -> int:
+        """Nobody else goes on before this one ends; whose turn it was has none any more."""
         self._busy = True
         self._turn += 1
-        turn = self._turn
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        return self._turn
+
+    def _watch(self, turn: int) -> None:
         self._watchdog = asyncio.get_running_loop().call_later(AT_MOST, self._end, turn)
         self._shown = self._app.screen
+
+    def _way(self) -> list[DOMNode]:
+        """Whom a key passes now, and what it brings about."""
         focused = self._app.focused or self._app.screen
-        await self._deliver(key)
-        self._go_up(turn, list(focused.ancestors_with_self) * PASSES)
+        return list(focused.ancestors_with_self) * PASSES
+
+    def _heed_escape(self) -> None:
+        """An escape among the keys that are kept back ends that; what was typed before it is gone with it."""
+        given_up, keys = self._given_up, list(self._waiting)
+        escapes = [at for at, key in enumerate(keys) if isinstance(key, Key) and key.key == "escape"]
+        if given_up is not None and escapes:
+            self._given_up = None
+            self._waiting = deque(keys[escapes[0] + 1 :])
+            self._end(self._take_turn())
+            given_up()
 
     def _go_up(self, turn: int, nodes: list[DOMNode]) -> None:
         """Wait until each of them has done what the key has made it do."""

@@ -1,17 +1,15 @@
 """The wizard without an engine: what was filled in as a profile, the plan in lines, leaving while it is planned."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
 from engine.catalog.profiles import profile_of
 from engine.console.plans import Choices, PlannedVm, Preview, Problem
-from engine.errors import SlipwayError
 from engine.jobs.submit import Ordered
 from tests.tui.conftest import FixedFeed, fixed, until
+from tests.tui.waiting import Waiting
 from tui.present import wizard
 from tui.present.text import Line
 from tui.present.wizard import AFTER, BESIDE, Vm
@@ -126,17 +124,6 @@ def test_with_every_vm_in_trouble_nothing_is_said_of_bytes() -> None:
 # Leaving
 
 
-class Waiting(FixedFeed):
-    """Answers only when told to."""
-
-    done: Callable[[Any], None] | None = None
-    refused: Callable[[SlipwayError], None] | None = None
-
-    def ask(self, verb: Any, done: Any, refused: Any) -> None:
-        self.asked.append(verb)
-        self.done, self.refused = done, refused
-
-
 def test_a_plan_that_comes_after_the_form_was_left_is_not_shown() -> None:
     async def scenario() -> None:
         feed = Waiting({"endpoints": (), "deploys": ()})
@@ -176,7 +163,9 @@ def test_what_comes_when_one_is_on_another_page_opens_nothing_there() -> None:
             await until(console, lambda: len(feed.asked) == 1, "what can be deployed is asked for")
             assert feed.done is not None
             begun = feed.done
-            await pilot.press("1")
+            await pilot.press("escape", "1")
+            assert console.page is not None
+            assert console.page.place == "endpoints", "esc has given it up, the keys go on"
             begun(Choices(("vc01",), ("esxi-1.0",)))
             await pilot.pause()
             assert console.screen is console.page
@@ -188,7 +177,7 @@ def test_what_comes_when_one_is_on_another_page_opens_nothing_there() -> None:
             await pilot.press("x", "ctrl+s")
             feed.done(preview())
             await until(console, lambda: isinstance(console.screen, PlanScreen), "the plan")
-            await pilot.press("enter", "1", "question_mark")
+            await pilot.press("enter", "escape", "escape", "escape", "1", "question_mark")
             help_screen = console.screen
             assert help_screen is not console.page
             feed.done(7)

@@ -171,10 +171,11 @@ class DeploysPage(Page):
                 queued = f"{named}: {verb} is queued"
                 self.ask(lambda desk: _begin_again(desk, ids, verb), f"{verb}: {named}", queued)
             for row, one in zip(rows, needs, strict=True):
-                if not one.nothing and not self.was_left:
+                if not one.nothing:
                     ask_again(self, row, verb, one)
 
-        self.app.feed.ask(lambda desk: _needs(desk, [row.id for row in rows]), needed, self.refused)
+        doing = f"{verb}: looking what {printable(present.several(rows))} needs"
+        self.ask_first(lambda desk: _needs(desk, [row.id for row in rows]), doing, needed)
 
 
 def _cancel(desk: "Desk", ids: list[int]) -> None:

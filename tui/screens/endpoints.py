@@ -91,14 +91,13 @@ class EndpointsPage(Page):
             return endpoints.standing_on(desk, name)
 
         def known(standing: "Standing") -> None:
-            self.say("")
             in_the_way = present.in_the_way(name, standing)
             if in_the_way:
                 self.say(in_the_way, "warn")
-            elif not self.was_left:
+            else:
                 self._confirm_removal(name, standing, marked)
 
-        self.app.feed.ask(standing_on, known, self.refused)
+        self.ask_first(standing_on, f"looking what stands on {name}", known)
 
     def _confirm_removal(self, name: str, standing: "Standing", marked: int) -> None:
         from tui.screens.confirm import Confirm

@@ -170,11 +170,6 @@ class Page(Screen[None]):
         self.call_after_refresh(self._show_frame)
 
     @property
-    def was_left(self) -> bool:
-        """Whether the operator is on another page by now: a dialog that comes late would take what is typed there."""
-        return self.app.page is not self
-
-    @property
     def table(self) -> Table:
         """The page's table."""
         return self.query_one("#table", Table)
@@ -312,6 +307,24 @@ class Page(Screen[None]):
             self.say(done if isinstance(done, str) else done(result), "ok")
 
         self.app.feed.ask(verb, finished, self.refused)
+
+    def ask_first(self, verb: Callable[["Desk"], Any], doing: str, opened: Callable[[Any], None]) -> None:
+        """Have the engine read what a dialog needs, which `opened` then opens. What is typed meanwhile is for the
+        dialog and waits for it; esc gives it up.
+        """
+        self.say(f"{doing} ...", "busy")
+        ahead = self.app.ahead
+        turn = ahead.hold(lambda: self.say(f"{doing}: left, nothing was done"))
+
+        def read(result: Any) -> None:
+            self.say("")
+            opened(result)
+
+        self.app.feed.ask(
+            verb,
+            lambda result: ahead.go_on(turn, lambda: read(result)),
+            lambda error: ahead.go_on(turn, lambda: self.refused(error)),
+        )
 
     def refused(self, error: SlipwayError) -> None:
         """Something could not be done: the message line says why, `y` copies all of it."""

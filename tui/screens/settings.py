@@ -110,7 +110,7 @@ class SettingsPage(Page):
                 return settings.new(desk, name or "")
 
             if name:
-                self.app.feed.ask(look, self._edit, self.refused)
+                self.ask_first(look, "looking at that key", self._edit)
 
         self.app.push_screen(Prompt("key of the new setting: "), named)
 

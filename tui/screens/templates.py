@@ -66,17 +66,13 @@ class TemplatesPage(Page):
 
     def act_template_stage(self) -> None:
         """Ask the catalog what can be staged, then the operator what and where."""
-        self.say("looking what can be staged ...", "busy")
-        self.app.feed.ask(_choices, self._offer, self.refused)
+        self.ask_first(_choices, "looking what can be staged", self._offer)
 
     def _offer(self, choices: "Choices") -> None:
         from tui.screens.form import Field, Form
 
         if choices.lacks:
             self.say(present.lacking(str(choices.lacks)), "warn")
-            return
-        self.say("")
-        if self.was_left:
             return
         uid = self.row.component if self.row is not None else ""
         where = self.row.endpoint if self.row is not None else ""

@@ -45,12 +45,9 @@ def begin(page: "DeploysPage") -> None:
     """Ask from where, when there is something to deploy and somewhere to deploy it."""
 
     def begun(choices: "Choices") -> None:
-        page.say("")
-        if not page.was_left:
-            page.app.push_screen(Source(page, Draft(choices)))
+        page.app.push_screen(Source(page, Draft(choices)))
 
-    page.say("reading what can be deployed ...", "busy")
-    page.app.feed.ask(_choices, begun, page.refused)
+    page.ask_first(_choices, "reading what can be deployed", begun)
 
 
 class Source(ModalScreen[None]):
