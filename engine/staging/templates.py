@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from engine.errors import Gone, NotFound
 from engine.catalog.limits import limits_of
+from engine.errors import Gone, NotFound
 from engine.ova.package import Package
 from engine.site import Site
 from engine.staging import claims, identity
