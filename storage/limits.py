@@ -1,4 +1,4 @@
-"""Limits of packages, from the settings that everybody with this store shares: what an OVA may cost before it is refused.
+"""Limits of packages, from settings that everybody with this store shares: what an OVA may cost before it is refused.
 
 engine/ova/limits.py says what each is for and has the defaults.
 """
