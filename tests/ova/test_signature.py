@@ -159,7 +159,7 @@ def test_untrusted(judged: Sign, case: str) -> None:
 
 
 @pytest.mark.parametrize("purposes", [(), (CODE, WEB)])
-def test_a_signer_for_all_or_for_code(judged: Sign, purposes: tuple) -> None:
+def test_a_signer_for_all_or_for_code(judged: Sign, purposes: tuple[object, ...]) -> None:
     chain = chain_of()
     signer = made("Signer", chain.between, purposes=purposes)
     assert judged([signer, chain.between], [chain.root]).state is State.VALID
