@@ -14,7 +14,7 @@ from engine.cancel import Cancel
 from engine.console.catalog import Catalog
 from engine.console.doing import doing
 from engine.console.files import Files
-from engine.console.observer import Observer
+from engine.console.observer import Observer, observe_all
 from engine.console.rates import Rates
 from engine.jobs.presence import Starter, find, is_there
 from engine.staging import claims
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What the first line of every page says. `worker`: running, none, hung. `down`: endpoints that do not answer;
-    `doing`: the running jobs, in words.
+    """What the first line of every page says. `worker`: running, none, hung. `down`: endpoints that do not answer, or
+    refuse; `doing`: the running jobs, in words.
     """
 
     running: int
@@ -90,6 +90,8 @@ class Desk:
         before, self._at_work = self._at_work, {job.id: job.endpoint_id for job in active}
         for ended in before.keys() - self._at_work.keys():
             self.observer.look_again(before[ended])
+        if self.observer.count:  # once a page has asked for them: an edit is heeded whatever page is shown now
+            observe_all(self.observer, self.store)
         worker = find(self.store)
         hung = worker is not None and worker.hung
         return Pulse(

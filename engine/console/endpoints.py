@@ -129,9 +129,14 @@ def add(desk: Desk, given: Given, consented: str = "") -> Saved:
 
 
 def update(desk: Desk, name: str, given: Given, consented: str = "") -> Saved:
-    """Change the fields that are given, and no other. Raises as `add` and `register.update`."""
+    """Change the fields that are given, and no other; the endpoint is asked at once.
+
+    Raises as `add` and `register.update`.
+    """
     changes = _fields(given) | _given_trust(given, consented)
-    return _saved(register.update(desk.store, name, changes, given.get("password"), _refuse))
+    updated = register.update(desk.store, name, changes, given.get("password"), _refuse)
+    desk.observer.look_again(updated.endpoint.id)
+    return _saved(updated)
 
 
 def standing_on(desk: Desk, name: str) -> Standing:

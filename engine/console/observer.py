@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from engine.console.catalog import Catalog
-from engine.errors import CertificateRefused, Failed, LoginRefused, SlipwayError, Unreachable
+from engine.errors import BadInput, CertificateRefused, Failed, LoginRefused, NotFound, SlipwayError, Unreachable
 from engine.site import Site, address_of, open_site
 from engine.staging.templates import Template, listing
 from engine.vsphere.properties import read
@@ -49,7 +49,9 @@ PAUSES = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
 class State(StrEnum):
-    """How an endpoint is. `stale`: it answered before, and does not now."""
+    """How an endpoint is. `stale`: it answered before, and does not now; `missing`: it answers, and has not, or has
+    twice, what the endpoint names.
+    """
 
     CONNECTING = "connecting"
     READY = "ready"
@@ -57,6 +59,7 @@ class State(StrEnum):
     UNREACHABLE = "unreachable"
     LOGIN_REFUSED = "login refused"
     CERTIFICATE_REFUSED = "certificate refused"
+    MISSING = "missing"
     FAILED = "failed"
 
 
@@ -137,7 +140,7 @@ class Observer:
         """Those that do not answer, or refuse."""
         with self._lock:
             states = [eye.seen.state for eye in self._eyes.values()]
-        return sum(state not in (State.READY, State.CONNECTING) for state in states)
+        return sum(state not in (State.READY, State.CONNECTING, State.MISSING) for state in states)
 
     def tell(self) -> None:
         """Something new was seen."""
@@ -297,6 +300,8 @@ class _Eye:
                 state = State.CERTIFICATE_REFUSED
             case Unreachable():
                 state = State.STALE if known.seen else State.UNREACHABLE
+            case NotFound() | BadInput():
+                state = State.MISSING
             case _:
                 state = State.FAILED
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]

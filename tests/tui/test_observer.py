@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from engine.console import endpoints as console_endpoints
 from engine.console import observer as module
 from engine.console.catalog import Catalog
+from engine.console.desk import Desk
 from engine.console.observer import AT_ONCE, Gate, Observed, Observer, State, observe_all
 from engine.errors import Refused
 from engine.simulator.launcher import Simulator
 from engine.site import login_turn
 from engine.staging import templates
 from storage import endpoints
+from storage.changes import Watch
 from storage.endpoints import Endpoint, NewEndpoint
 from storage.store import Store
 
@@ -220,7 +223,19 @@ def test_another_certificate_is_told(store: Store, vcenter: Simulator, observer:
 
 def test_a_name_that_vcenter_does_not_have_is_told(store: Store, vcenter: Simulator, observer: Observer) -> None:
     add(store, vcenter, datastore="LocalDS_9")
-    assert "LocalDS_9" in becomes(observer, State.FAILED).error
+    assert "LocalDS_9" in becomes(observer, State.MISSING).error
+
+
+def test_a_wrong_portgroup_is_no_endpoint_down_and_its_repair_is_seen_at_once(
+    store: Store, vcenter: Simulator, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSES", (3600.0,))
+    add(store, vcenter, network="VM Netwrk")
+    wrong = becomes(observer, State.MISSING)
+    assert (wrong.error, wrong.fix) == ("no portgroup named VM Netwrk", "did you mean VM Network?")
+    assert (observer.count, observer.down) == (1, 0)
+    endpoints.update(store, "vc01", network="VM Network")
+    becomes(observer, State.READY)
 
 
 def test_an_edited_one_is_asked_anew_and_a_removed_one_no_more(
@@ -234,6 +249,28 @@ def test_an_edited_one_is_asked_anew_and_a_removed_one_no_more(
     assert observe_all(observer, store) == []
     assert observer.count == 0
     wait(lambda: "observe vc01" not in eyes(), "the end of its thread")
+
+
+def test_an_edit_is_heeded_whatever_page_is_shown_also_of_the_password_only(
+    store: Store, vcenter: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSES", (3600.0,))
+    add(store, vcenter, port=1)
+    with Watch(store) as watch:
+        desk = Desk(store, watch)
+        becomes(desk.observer, State.UNREACHABLE)
+        assert desk.pulse().down == 1
+        endpoints.update(store, "vc01", port=vcenter.port)
+        assert desk.pulse().down == 0
+        becomes(desk.observer, State.READY)
+        vcenter.admin.listen(False)
+        desk.look_again()
+        becomes(desk.observer, State.STALE)
+        vcenter.admin.listen(True)
+        console_endpoints.update(desk, "vc01", {"password": PASSWORD})
+        becomes(desk.observer, State.READY)
+        desk.close()
+    wait(lambda: not eyes(), "the end of its thread")
 
 
 @contextmanager

@@ -29,6 +29,7 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "unreachable": Sign(FAILED, "unreachable", "bad"),
         "login refused": Sign(FAILED, "auth fail", "bad"),
         "certificate refused": Sign(FAILED, "certificate", "bad"),
+        "missing": Sign(FAILED, "missing", "bad"),
         "failed": Sign(FAILED, "failed", "bad"),
     },
     "finding": {

@@ -238,7 +238,7 @@ EMPTY: dict[str, list[Line]] = {
         (("vCenter is being asked ...", "title"),),
     ],
     "reachable": [
-        (("No endpoint answers, so nothing is known of templates.", "title"),),
+        (("No endpoint could be looked at, so nothing is known of templates.", "title"),),
         (),
         (("  1", "key"), ("  endpoints: why, and when they are asked again", "plain")),
     ],
