@@ -39,6 +39,11 @@ class Action:
         """The page's method that does it."""
         return "act_" + self.id.replace(".", "_")
 
+    @property
+    def leads_away(self) -> bool:
+        """Whether it leads to another page, or to whatever is chosen."""
+        return self.id.startswith("go.") or self.id in ("jump", "last", "palette")
+
     def keys_with(self, own: Mapping[str, str]) -> list[str]:
         """Its keys as Textual names them; `own`: those that config.toml gives to actions, by id."""
         return own.get(self.id, ",".join(self.keys)).split(",")
@@ -74,7 +79,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("jump", "Jump", ("colon",), Scope.EVERYWHERE, "go to a page by its name"),
     Action("help", "Help", ("question_mark",), Scope.EVERYWHERE, "every key of this page"),
     Action("palette", "Palette", ("ctrl+p",), Scope.EVERYWHERE, "every action by name"),
-    Action("back", "Back", ("escape",), Scope.EVERYWHERE, "back, or clear marks and filter"),
+    Action("back", "Back", ("escape",), Scope.EVERYWHERE, "back; on a page clear the filter, then the marks"),
     Action("last", "Last page", ("minus",), Scope.EVERYWHERE, "the page before this one"),
     Action("copy", "Copy", ("y",), Scope.EVERYWHERE, "copy the id, or the whole error (OSC 52)"),
     Action("refresh", "Refresh", ("r",), Scope.EVERYWHERE, "read everything again now"),
@@ -180,7 +185,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "lock.clear", "clear", ("X",), Scope.LOCKS, "remove a claim whose holder is gone", 1, writes=True, danger=True
     ),
-    Action("setting.flag", "flag", ("f",), Scope.SETTINGS, "switch staging on or off", 1, writes=True),
+    Action("setting.flag", "switch", ("f",), Scope.SETTINGS, "switch staging on or off", 1, writes=True),
     Action("setting.edit", "edit", ("e",), Scope.SETTINGS, "change the value", 2, writes=True),
     Action("setting.add", "add", ("a",), Scope.SETTINGS, "add a setting", 3, writes=True),
     Action(

@@ -14,7 +14,7 @@ HAPPY: dict[str, str] = {
     "jump": "test_everywhere.py::test_jump_goes_where_the_beginning_of_a_name_says",
     "help": "test_everywhere.py::test_help_opens_and_closes",
     "palette": "test_everywhere.py::test_the_palette_takes_an_action_by_its_name",
-    "back": "test_everywhere.py::test_back_takes_marks_then_the_filter_then_the_page_before",
+    "back": "test_everywhere.py::test_back_takes_the_filter_then_the_marks_and_stays_on_the_page",
     "last": "test_everywhere.py::test_the_last_page_is_as_it_was_left",
     "copy": "test_everywhere.py::test_copy_takes_the_name_or_the_whole_error",
     "refresh": "test_everywhere.py::test_refresh_reads_again",

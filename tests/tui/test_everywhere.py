@@ -121,7 +121,7 @@ def test_the_last_page_is_as_it_was_left() -> None:
         before = (names(page), page.row, page.table.marked, line(page, "view"), page.table.scroll_offset)
         await pilot.press("3", "minus")
         assert pilot.app.screen is page
-        await pilot.press("4", "escape")
+        await pilot.press("4", "minus")
         assert pilot.app.screen is page
         assert (names(page), page.row, page.table.marked, line(page, "view"), page.table.scroll_offset) == before
 
@@ -137,17 +137,31 @@ def test_there_is_no_page_before_the_first() -> None:
     play(scenario)
 
 
-def test_back_takes_marks_then_the_filter_then_the_page_before() -> None:
+def test_back_takes_the_filter_then_the_marks_and_stays_on_the_page() -> None:
     async def scenario(pilot: Pilot[int], page: Page) -> None:
         await pilot.press("3", "1", "/", *"vc", "enter", "space", "v", "j")
-        assert page.table.marked
+        marked = page.table.marked
+        assert marked
         await pilot.press("escape")
-        assert (page.table.marked, page.table.in_range, page.table.filter.text) == (frozenset(), False, "vc")
-        await pilot.press("escape")
-        assert not page.table.filter
         assert names(page) == [row.name for row in ENDPOINTS]
+        assert (page.table.marked, said(page)) == (marked, "without the filter: 4 rows")
         await pilot.press("escape")
+        assert (page.table.marked, page.table.in_range) == (frozenset(), False)
+        assert said(page) == "nothing is marked any more"
+        await pilot.press("escape", "escape")
+        assert pilot.app.screen is page
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("opens", ["a", "?", "enter", "ctrl+p", "/"])
+def test_one_escape_too_many_after_a_dialog_leaves_nothing(opens: str) -> None:
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        await pilot.press("3", "1", opens)
         assert pilot.app.screen is not page
+        await pilot.press("escape", "escape", "escape")
+        assert pilot.app.screen is page
+        assert said(page) == "no filter, no marks; - is the page before, q leaves"
 
     play(scenario)
 

@@ -13,9 +13,12 @@ from tests.tui.waiting import Waiting
 from tui.present import wizard
 from tui.present.text import Line
 from tui.present.wizard import AFTER, BESIDE, Vm
+from tui.screens.page import STAYS
 from tui.screens.plan import PlanScreen
 from tui.screens.vms import VmsScreen
 from tui.screens.wizard import Source, Step
+from tui.widgets.line import FrameLine
+from tui.widgets.lines import Lines
 
 LAB = {
     "name": " lab01 ",
@@ -177,7 +180,9 @@ def test_what_comes_when_one_is_on_another_page_opens_nothing_there() -> None:
             await pilot.press("x", "ctrl+s")
             feed.done(preview())
             await until(console, lambda: isinstance(console.screen, PlanScreen), "the plan")
-            await pilot.press("enter", "escape", "escape", "escape", "1", "question_mark")
+            await pilot.press("enter", "1")
+            assert isinstance(console.screen, PlanScreen), "another page would lose the plan"
+            await pilot.press("escape", "escape", "escape", "1", "question_mark")
             help_screen = console.screen
             assert help_screen is not console.page
             feed.done(7)
@@ -197,5 +202,27 @@ def test_one_vm_stays_and_the_arrows_go_from_row_to_row() -> None:
             )
             await pilot.press("ctrl+x", "ctrl+n", "ctrl+n", "up", "up", "ctrl+u", *"zero", "down", "ctrl+x", "escape")
         assert left == [[Vm("a-1", "zero", "1", AFTER), Vm("a-1", "a3", "3", BESIDE)]]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("own", [{}, {"go.locks": "f4", "palette": "f2"}])
+def test_in_the_wizard_another_page_does_not_come(own: dict[str, str]) -> None:
+    """Neither where VMs are filled in nor in the plan, whatever the keys are."""
+
+    async def scenario() -> None:
+        console = fixed(FixedFeed({"endpoints": ()}), keys=own)
+        async with console.run_test(size=(80, 24)) as pilot:
+            vms = VmsScreen("lab", [Vm("a-1", "a1", "1")], ("a-1", "b-1"), lambda *_: None, lambda _: None)
+            await console.push_screen(vms)
+            await pilot.press("tab", "4", own.get("go.locks", "4"), own.get("palette", "ctrl+p"))
+            assert console.screen is vms
+            assert vms.vms[0].hostname.startswith("a14")
+            assert STAYS in " ".join(vms.query_one("#wrong", Lines).text.split())
+            await console.push_screen(PlanScreen(preview(), lambda _: None))
+            for key in (own.get("go.locks", "4"), "1", "minus", ":", own.get("palette", "ctrl+p")):
+                await pilot.press(key)
+                assert isinstance(console.screen, PlanScreen), key
+            assert console.screen.query_one("#message", FrameLine).text == STAYS
 
     asyncio.run(scenario())

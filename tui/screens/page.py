@@ -56,6 +56,14 @@ def bindings(*scopes: str) -> list[BindingType]:
     ]
 
 
+STAYS = "esc goes back, step by step; another page would lose what was filled in"
+
+
+def staying() -> list[BindingType]:
+    """The keys that lead to another page, for a screen that something was filled in for: `action_stay` says so."""
+    return [Binding(",".join(action.keys), "stay", show=False, id=action.id) for action in ACTIONS if action.leads_away]
+
+
 class Page(Screen[None]):
     """The base of every page. `place` is its name in the registry, `title` what the first line calls it."""
 
@@ -431,18 +439,23 @@ class Page(Screen[None]):
         self.table.half_page(-1)
 
     def act_back(self) -> None:
-        """First the marks go, then the filter, then a message of several rows; then one is back on the page before."""
-        if self.table.marked or self.table.in_range:
-            self.table.unmark()
-        elif self.table.filter:
+        """The filter goes first, then the marks, then a message of several rows. One escape too many leaves nothing:
+        who closes a dialog presses it twice.
+        """
+        if self.table.filter:
             from tui.present.filter import Filter
 
             self.table.filter = Filter("")
             self.table.arrange()
+            self.say(f"without the filter: {self.table.total} {'row' if self.table.total == 1 else 'rows'}")
+        elif self.table.marked or self.table.in_range:
+            self.table.unmark()
+            self.say("nothing is marked any more")
         elif self.query_one(MessageLine).size.height > 1:
             self._message = ()
-        else:
-            self.app.action_do("last")
+        elif not self._message:
+            before, leave = (self.app.key_of(BY_ID[name]) for name in ("last", "quit"))
+            self.say(f"no filter, no marks; {before} is the page before, {leave} leaves")
         self._judge()
 
     def act_export(self) -> None:

@@ -9,6 +9,7 @@ from engine.errors import SlipwayError
 from tui.present import frame, wizard
 from tui.present.text import Line
 from tui.screens.framed import Framed
+from tui.screens.page import STAYS, staying
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class PlanScreen(Framed):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", show=False),
         Binding("enter", "deploy", "Deploy", show=False, priority=True),
+        *staying(),
     ]
 
     def __init__(self, preview: "Preview", deployed: Callable[[int], None]) -> None:
@@ -41,6 +43,10 @@ class PlanScreen(Framed):
         self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4)))
         best = [("j k", "scroll"), ("esc", "back, to change it")]
         self.show_keys(best if self._preview.problems else [("enter", "deploy"), *best])
+
+    def action_stay(self) -> None:
+        """Say why another page does not come."""
+        self._say(((STAYS, "warn"),))
 
     def action_deploy(self) -> None:
         """Do it, once; not with a problem in the way."""

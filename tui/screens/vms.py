@@ -14,6 +14,7 @@ from engine.errors import SlipwayError
 from tui.present import frame
 from tui.present.text import wrapped
 from tui.present.wizard import AFTER, BESIDE, Vm, next_vm
+from tui.screens.page import STAYS, staying
 from tui.widgets.choice import Choice
 from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
@@ -89,6 +90,7 @@ class VmsScreen(Screen[None]):
         Binding("ctrl+x", "remove", "Without this one", show=False, priority=True),
         Binding("down", "move(1)", "Below", show=False),
         Binding("up", "move(-1)", "Above", show=False),
+        *staying(),
     ]
     DEFAULT_CSS = """
     VmsScreen #head { margin: 0 1; }
@@ -179,6 +181,10 @@ class VmsScreen(Screen[None]):
         if 0 <= at < len(rows) and self.focused is not None:
             column = list(self._row.children).index(self.focused)
             rows[at].children[column].focus()
+
+    def action_stay(self) -> None:
+        """Say why another page does not come."""
+        self._say(STAYS)
 
     def action_submit(self) -> None:
         """Plan it, once."""
