@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.endpoint_input import consent, option, password_of, trust_of
+from cli.endpoint_input import consent, fields_given, password_of, trust_of
 from cli.output import confirm_by_name, examples, print_json, print_table, printable, say, utc, warn
 from cli.session import open_store
 from storage.errors import BadInput
@@ -75,22 +75,10 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
 ) -> None:
     """Add an endpoint: check its certificate, log in once, and remember it."""
     from engine.endpoints import register
-    from engine.endpoints.given import fields_of, usable_name
+    from engine.endpoints.given import usable_name
     from storage.endpoints import NewEndpoint
 
-    fields = fields_of(
-        {
-            "host": host,
-            "username": username,
-            "datacenter": datacenter,
-            "resource_pool": resource_pool,
-            "datastore": datastore,
-            "vmfolder": vmfolder,
-            "host_system": host_system,
-            "network": network,
-        },
-        option,
-    )
+    fields = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
     new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure))
     with open_store() as store:
         register.check_free(store, name)
@@ -124,21 +112,8 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
 ) -> None:
     """Change what is given; another host, trust, user or password is tried before it is stored."""
     from engine.endpoints import register
-    from engine.endpoints.given import fields_of
 
-    changes = fields_of(
-        {
-            "host": host,
-            "username": username,
-            "datacenter": datacenter,
-            "resource_pool": resource_pool,
-            "datastore": datastore,
-            "vmfolder": vmfolder,
-            "host_system": host_system,
-            "network": network,
-        },
-        option,
-    )
+    changes = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
     changes |= trust_of(pin, ca, insecure)
     with open_store() as store:
         password = password_of(password_stdin, password_env)

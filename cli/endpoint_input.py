@@ -13,9 +13,35 @@ if TYPE_CHECKING:
     from engine.vsphere.trust import Certificate
 
 
-def option(field: str) -> str:
+def _option(field: str) -> str:
     """What the command line calls an endpoint's field."""
     return f"--{field.replace('_', '-')}"
+
+
+def fields_given(
+    host: str | None,
+    username: str | None,
+    datacenter: str | None,
+    resource_pool: str | None,
+    datastore: str | None,
+    vmfolder: str | None,
+    host_system: str | None,
+    network: str | None,
+) -> dict[str, Any]:
+    """The endpoint's fields that these options give, checked. Raises BadField."""
+    from engine.endpoints.given import fields_of
+
+    given = {
+        "host": host,
+        "username": username,
+        "datacenter": datacenter,
+        "resource_pool": resource_pool,
+        "datastore": datastore,
+        "vmfolder": vmfolder,
+        "host_system": host_system,
+        "network": network,
+    }
+    return fields_of(given, _option)
 
 
 def trust_of(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
