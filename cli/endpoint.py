@@ -30,7 +30,7 @@ _HOST = typer.Option(metavar="H[:PORT]", help="vCenter's name or address; port 4
 _USERNAME = typer.Option(metavar="U", help="The account, e.g. slipway@vsphere.local.")
 _DATACENTER = typer.Option(metavar="NAME", help="The datacenter.")
 _POOL = typer.Option(metavar="NAME", help="A resource pool, or a cluster: its root pool is meant.")
-_DATASTORE = typer.Option(metavar="NAME", help="The datastore, in that datacenter.")
+_DATASTORE = typer.Option(metavar="NAME", help="The datastore or datastore cluster, in that datacenter.")
 _VMFOLDER = typer.Option(metavar="PATH", help='The VM folder, a/b below the datacenter\'s own; "" is that one.')
 
 PasswordStdin = Annotated[
@@ -46,6 +46,10 @@ Network = Annotated[str | None, typer.Option(metavar="NAME", help='The default p
 Pin = Annotated[str | None, typer.Option(metavar="SHA256", help='Accept this certificate only; "" asks again.')]
 Ca = Annotated[Path | None, typer.Option(metavar="FILE", help="Accept what this authority signed (PEM).")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
+LinkedClones = Annotated[
+    bool | None,
+    typer.Option("--linked-clones/--full-clones", help="What VMs are unless a profile says `linked`; full at first."),
+]
 
 
 @app.command(
@@ -71,6 +75,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
     pin: Pin = None,
     ca: Ca = None,
     insecure: Insecure = False,
+    linked_clones: LinkedClones = None,
     as_json: Json = False,
 ) -> None:
     """Add an endpoint: check its certificate, log in once, and remember it."""
@@ -79,7 +84,8 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
     from storage.endpoints import NewEndpoint
 
     fields = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
-    new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure))
+    kind = {} if linked_clones is None else {"linked_clones": linked_clones}
+    new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure), **kind)
     with open_store() as store:
         register.check_free(store, name)
         password = password_of(password_stdin or password_env is None, password_env)
@@ -108,6 +114,7 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
     pin: Pin = None,
     ca: Ca = None,
     insecure: Insecure = False,
+    linked_clones: LinkedClones = None,
     as_json: Json = False,
 ) -> None:
     """Change what is given; another host, trust, user or password is tried before it is stored."""
@@ -115,6 +122,8 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
 
     changes = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
     changes |= trust_of(pin, ca, insecure)
+    if linked_clones is not None:
+        changes["linked_clones"] = linked_clones
     with open_store() as store:
         password = password_of(password_stdin, password_env)
         if not changes and password is None:
@@ -241,6 +250,7 @@ def _lines(one: "Endpoint") -> list[tuple[str, str | None]]:
         ("VM folder", one.vmfolder),
         ("host system", one.host_system),
         ("network", one.network),
+        ("clones", "linked" if one.linked_clones else "full"),
         ("vCenter", one.instance_uuid),
         ("created", utc(one.created)),
     ]

@@ -11,8 +11,8 @@ class Watcher(Protocol):
 
     def began(self, item: str, step: str, detail: str = "", /) -> None:
         """The item entered a step: of a VM `waiting` `cloning` `importing` `verifying` `powering on`, of a template
-        `waiting` `preparing` `uploading` `completing` `setting the attribute` `marking` `renaming` `tidying` `staged`;
-        or what ended it.
+        `waiting` `preparing` `uploading` `completing` `taking the snapshot` `setting the attribute` `marking` `renaming`
+        `tidying` `staged`; or what ended it.
         """
         ...
 

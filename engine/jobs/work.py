@@ -82,12 +82,19 @@ class Work:
         """
         component = components.get(self.store, self.job.component_uid or "")
         package = stageable_package(self.store, component)
-        if self.site.target.network is not None or self.job.deployment_id is None:
-            return replace(parked(self.site, component, package), deployment=self.job.deployment_id)
+        if self.job.deployment_id is None:
+            return parked(self.site, component, package)
         # Not of what was ordered: its secret goes when that deployment ends, and others may wait for the template.
-        portgroup = recorded_profile(self.deployment).network.portgroup
-        network = find_network(self.site.session, self.site.target.datacenter, portgroup or "")
-        return Staging(component, package, network, import_options(component), self.job.deployment_id)
+        profile = recorded_profile(self.deployment)
+        entries = [entry for step in profile.steps for entry in step if entry.component_uid == component.uid]
+        linked = self.site.endpoint.linked_clones or any(entry.linked for entry in entries)
+        if self.site.target.network is not None:
+            staging = parked(self.site, component, package)
+        else:
+            portgroup = profile.network.portgroup or ""
+            network = find_network(self.site.session, self.site.target.datacenter, portgroup)
+            staging = Staging(component, package, network, import_options(component))
+        return replace(staging, deployment=self.job.deployment_id, linked=linked)
 
     def hold(self, claim: Claim) -> None:
         """Keep the claim until the job ends."""

@@ -32,9 +32,9 @@ from engine.vsphere.attributes import STAGED, make_status_key, set_status
 from engine.vsphere.inventory import make_folder
 from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_package, upload_bytes
 from engine.vsphere.refs import FolderRef, NetworkRef
+from engine.vsphere.snapshots import take_base
 from engine.vsphere.vms import Change, Vm
 from storage.components import Component, Kind
-from storage.store import Store
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ CLAIM_LOOK = 1.0
 class Staging:
     """What to stage: the component, its package, and the network that the template's adapters are parked on.
 
-    `deployment` is the one that began it, if any.
+    `linked`: linked clones are wanted of it, so it gets a snapshot. `deployment` is the one that began it, if any.
     """
 
     component: Component
@@ -57,6 +57,7 @@ class Staging:
     network: NetworkRef
     options: dict[str, str] = field(default_factory=dict)
     deployment: int | None = None
+    linked: bool = False
 
 
 def stageable_package(store: Store, component: Component) -> Package:
@@ -78,7 +79,8 @@ def parked(site: Site, component: Component, package: Package) -> Staging:
     if site.target.network is None:
         fix = f"slipway endpoint update {endpoint} --network NAME"
         raise BadInput("cannot stage on", on=endpoint, why="it names no network", fix=fix)
-    return Staging(component, package, site.target.network, import_options(component))
+    network, linked = site.target.network, site.endpoint.linked_clones
+    return Staging(component, package, network, import_options(component), linked=linked)
 
 
 def import_options(component: Component) -> dict[str, str]:
@@ -272,7 +274,8 @@ class _Sending:
 
 
 def mark(site: Site, staging: Staging, vm: Vm, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
-    """The uploaded VM made whole: its hardware in the identity, the attribute, template. What is done already stays.
+    """The uploaded VM made whole: its hardware in the identity, the snapshot, the attribute, template. What is done
+    already stays.
 
     To be a template comes last: that one bit tells a whole one, and what is none yet can be fenced off by its version
     (leftovers.remove). Raises Gone when it is not ours any more: upload again.
@@ -283,9 +286,13 @@ def mark(site: Site, staging: Staging, vm: Vm, claim: Claim, watcher: Watcher, c
         return now
     with _staging_step("mark as staged", uid):
         key = make_status_key(site.session)
-        watcher.began(uid, "setting the attribute", now.name)
         if not now.template:
             _give_identity(site, uid, now, claim, cancel)
+        if staging.linked and not now.template:  # [VC] a template takes none
+            watcher.began(uid, "taking the snapshot", now.name)
+            claims.check(site.store, claim)
+            take_base(site.session, now.ref, now.name, cancel)
+        watcher.began(uid, "setting the attribute", now.name)
         if now.custom.get(key) != STAGED:
             claims.check(site.store, claim)
             set_status(site.session, now.ref, now.name, key, STAGED)

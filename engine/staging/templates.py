@@ -262,11 +262,13 @@ def linked_children(site: Site, template: Details) -> list[str]:
     """The names of VMs, whoever made them, whose disks stand on the template's: vCenter may destroy it all the same and
     break them (rule 2).
     """
-    files = {_file(disk) for disk in template.disks}
-    standing_on = [
-        vm.name for vm, disks in disks_below(site.session, site.target.datacenter) if _stands_on(disks, files)
-    ]
-    return sorted(standing_on)
+    # A snapshot has put deltas on its disks: clones stand on what is below these.
+    files = {file for disk in template.disks for file in [_file(disk), *_chain(disk.backing)]}
+    return sorted(
+        vm.name
+        for vm, disks in disks_below(site.session, site.target.datacenter)
+        if vm.ref != template.vm.ref and _stands_on(disks, files)
+    )
 
 
 def _stands_on(disks: list[Any], files: set[str]) -> bool:

@@ -11,6 +11,8 @@ PoolRef: TypeAlias = vim.ResourcePool
 VAppRef: TypeAlias = vim.VirtualApp
 HostRef: TypeAlias = vim.HostSystem
 NetworkRef: TypeAlias = vim.Network
+SnapshotRef: TypeAlias = vim.vm.Snapshot
+DatastoreRef: TypeAlias = vim.Datastore
 PropertyInfo: TypeAlias = vim.vApp.PropertyInfo
 
 
