@@ -11,7 +11,7 @@ from sqlalchemy import delete as erase
 from sqlalchemy import update as change
 from sqlalchemy.exc import IntegrityError
 
-from storage import audit, limits, pace
+from storage import audit, limits, pace, roots
 from storage.errors import BadInput, Conflict, NotFound
 from storage.models import settings
 from storage.nearest import suggestion
@@ -99,7 +99,7 @@ def update(store: Store, name: str, value: str, description: str | None = None) 
 
 def problem_with(name: str, value: str) -> str:
     """Why Slipway cannot use the value for that setting; "" when it can, or does not read the setting at all."""
-    return pace.problem_with(name, value) or limits.problem_with(name, value)
+    return pace.problem_with(name, value) or limits.problem_with(name, value) or roots.problem_with(name, value)
 
 
 def check(name: str, value: str) -> None:

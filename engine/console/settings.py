@@ -9,6 +9,7 @@ from engine.errors import BadInput, Conflict, SlipwayError
 from engine.ova.limits import DEFAULT
 from storage import settings
 from storage.pace import Pace
+from storage.roots import ROOTS
 from storage.settings import FLAG, Setting
 
 
@@ -57,6 +58,7 @@ _NEXT_PLAN, _NEXT_WORKER, _NEXT_LOGIN = "next deployment", "next worker", "next 
 _KNOWN: Mapping[str, _Known] = {
     FLAG: _Known("false", _NEXT_PLAN, "Stage each L1 OVA once per endpoint and clone it (on only for: true)"),
     ESXI_FQDN: _Known("", _NEXT_PLAN, "Any value: an ESXi host's name is its full one"),
+    ROOTS: _Known("", "at once", "PEM file of authorities trusted to sign OVAs, beside those of the machine"),
     **{
         name: _Known(f"{getattr(Pace(), name):g}", applies, description)
         for name, applies, description in (
