@@ -1,7 +1,18 @@
 """What is wrong or worth knowing about a package: one value for every reader, check and screen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from engine.errors import BadPackage
+
+Told = Callable[[BadPackage], None]
+"""Hears of a problem in spite of which reading can go on: raises it, or keeps it and returns."""
+
+
+def refuse(problem: BadPackage) -> None:
+    """Who does not want to know more: the first problem is raised."""
+    raise problem
 
 
 class Severity(StrEnum):

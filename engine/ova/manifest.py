@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from engine.errors import BadPackage
+from engine.ova.findings import Told, refuse
 
 # Hex digits of each algorithm by the name that hashlib gives it.
 _LENGTHS = {"sha1": 40, "sha256": 64, "sha512": 128}
@@ -32,8 +33,11 @@ class Manifest:
     data: bytes = field(default=b"", repr=False)
 
 
-def read_manifest(data: bytes, where: str) -> Manifest:
-    """The manifest in `data`; `where` names its file in errors. Raises BadPackage naming the line."""
+def read_manifest(data: bytes, where: str, told: Told = refuse) -> Manifest:
+    """The manifest in `data`; `where` names its file in errors. `told` hears of each line that cannot be used.
+
+    Raises BadPackage.
+    """
     try:
         lines = re.split(r"\r\n|\r|\n", data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -42,9 +46,14 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        name, digest = _entry(line, f"{where} line {number}")
+        try:
+            name, digest = _entry(line, f"{where} line {number}")
+        except BadPackage as error:
+            told(error)
+            continue
         if digests.setdefault(name, digest) != digest:
-            raise BadPackage("cannot read manifest", on=f"{where} line {number}", why=f"a second digest of '{name}'")
+            why = f"a second digest of '{name}'"
+            told(BadPackage("cannot read manifest", on=f"{where} line {number}", why=why))
     return Manifest(MappingProxyType(digests), data=data)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from unicodedata import category, normalize
 
 from engine.errors import BadPackage
+from engine.ova.findings import Told, refuse
 from engine.ova.limits import DEFAULT, MAX_TAR_EXTENSIONS, Limits
 
 BLOCK = 512
@@ -51,16 +52,19 @@ class _Extended:
 class Index:
     """Iterates over the files of the archive open as `handle`; `total` is its length in bytes, `archive` its name."""
 
-    def __init__(self, handle: int, total: int, archive: str, limits: Limits = DEFAULT) -> None:
+    def __init__(self, handle: int, total: int, archive: str, limits: Limits = DEFAULT, told: Told = refuse) -> None:
         self._handle = handle
         self._total = total
         self._archive = archive
         self._limits = limits
+        self._told = told
         self._extension_room = MAX_TAR_EXTENSIONS
         self._names: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Each file in archive order. Raises BadPackage naming archive and member."""
+        """Each file in archive order. Raises BadPackage naming archive and member; `told` hears of members that may not
+        be there.
+        """
         position = 0
         extended = _Extended()
         for _ in range(self._limits.ova_entries + 1):
@@ -108,7 +112,8 @@ class Index:
         kind = header[156:157]
         name = self._safe(_header_name(header) if extended.name is None else extended.name)
         if kind not in _FILES + _FOLDER:
-            raise self._bad(f"member '{name}' is {_REFUSED.get(kind, f'of type {kind!r}')}", "an OVA holds only files")
+            what = _REFUSED.get(kind, f"of type {kind!r}")
+            self._told(self._bad(f"member '{name}' is {what}", "an OVA holds only files"))
         if kind == b"\0" and extended.kinds:  # a type of before extension headers: readers disagree on what it is
             raise self._bad(f"member '{name}' has an extension header and the type of the oldest format", "")
         if kind == _FOLDER:
@@ -200,9 +205,9 @@ class Index:
             raise self._bad(f"the member name {name!r} has control characters", "")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/"):
-            raise self._bad(f"member '{name}' has an absolute path", "it would lie outside the package")
+            self._told(self._bad(f"member '{name}' has an absolute path", "it would lie outside the package"))
         if ".." in parts:
-            raise self._bad(f"member '{name}' has '..' in its path", "it would lie outside the package")
+            self._told(self._bad(f"member '{name}' has '..' in its path", "it would lie outside the package"))
         is_folder = name.endswith("/") or not parts
         return "/".join(parts) + ("/" if is_folder else "")
 
@@ -212,8 +217,10 @@ class Index:
         if twin is name:
             return
         if twin == name:
-            raise self._bad(f"two members are named '{name}'", "")
-        raise self._bad(f"members '{twin}' and '{name}' differ only in case or in how an accent is written", "")
+            self._told(self._bad(f"two members are named '{name}'", ""))
+        else:
+            why = f"members '{twin}' and '{name}' differ only in case or in how an accent is written"
+            self._told(self._bad(why, ""))
 
     def _bad(self, why: str, detail: str) -> BadPackage:
         return BadPackage("cannot read OVA", on=self._archive, why=f"{why} ({detail})" if detail else why)
