@@ -10,7 +10,6 @@ components where rows are many.
 import argparse
 import os
 import platform
-import secrets
 import statistics
 import sys
 import tempfile
@@ -25,14 +24,12 @@ from pathlib import Path
 from sqlalchemy import insert
 
 from bench.pty import Pty
-from bench.upload import markdown
-from engine.simulator.launcher import Simulator
+from bench.report import cores, keep, markdown
+from bench.vcenter import place, vcenter
 from storage import components, endpoints, models
 from storage.components import Component, Kind
-from storage.endpoints import NewEndpoint
 from storage.store import open_store
 
-RECORD = Path(__file__).parents[1] / "docs" / "evidence" / "console-bench.md"
 WIDTH, HEIGHT = 80, 24
 BAUD = 57_600
 IDLE = 20.0
@@ -118,9 +115,7 @@ def main() -> None:
     )
     print(f"\n{table}")
     if given.record:
-        listed = "\n".join(f"- {fact}" for fact in facts)
-        made = "Made by `make bench-console ARGS=--record`."
-        RECORD.write_text(f"# The console, measured on a pty\n\n{made}\n\n{listed}\n\n{table}\n\n{METHOD}")
+        keep("console-bench.md", "The console, measured on a pty", "bench-console", facts, table, METHOD)
 
 
 def measured(stores: Stores, rounds: int) -> list[Row]:
@@ -387,28 +382,8 @@ def prepared(folder: Path, rows: int) -> Iterator[Stores]:
         fill(path, count)
     with vcenter() as one, vcenter() as two, open_store(stores.clients) as store:
         for name, simulator in (("vc-bench-1", one), ("vc-bench-2", two)):
-            endpoints.add(
-                store,
-                NewEndpoint(
-                    name=name,
-                    host=simulator.host,
-                    port=simulator.port,
-                    username=simulator.username,
-                    datacenter="DC0",
-                    resource_pool="DC0_C0",
-                    datastore="LocalDS_0",
-                    vmfolder="",
-                    network="VM Network",
-                    pin=simulator.fingerprint,
-                ),
-                simulator.password,
-            )
+            endpoints.add(store, place(simulator, name), simulator.password)
         yield stores
-
-
-def vcenter() -> Simulator:
-    """A simulated vCenter."""
-    return Simulator.start(username="bench", password=secrets.token_urlsafe(12))
 
 
 def fill(path: Path, count: int) -> None:
@@ -463,9 +438,8 @@ def ms(seconds: float) -> str:
 
 def machine(rounds: int) -> list[str]:
     """What the numbers depend on."""
-    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     return [
-        f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()})",
+        cores(),
         f"Python {platform.python_version()}, Textual {version('textual')}",
         f"pty of {WIDTH}x{HEIGHT}, xterm-256color with 24-bit colours and frames at once (mode 2026)",
         f"medians of {rounds} rounds, peers in turn; bytecode cached",

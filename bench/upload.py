@@ -11,29 +11,29 @@ what it sends, govc compares with what the host hashed (SHA-1, the only digest t
 import argparse
 import os
 import platform
-import secrets
 import ssl
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.report import cores, keep, markdown
+from bench.vcenter import place, vcenter
 from engine.cancel import Cancel
 from engine.ova.package import open_package
 from engine.ova.samples import build_ova
 from engine.simulator.launcher import Simulator, program
-from engine.vsphere.inventory import find_network, target_of
+from engine.vsphere.inventory import target_of
 from engine.vsphere.ovf_import import ImportRequest, import_vm
 from engine.vsphere.session import Address, connect
 from engine.vsphere.trust import Trust
 from engine.vsphere.vms import destroy
 from storage.endpoints import Endpoint
 
-RECORD = Path(__file__).parents[1] / "docs" / "evidence" / "upload-bench.md"
 MIB = 1 << 20
 VM = "bench"
 
@@ -91,7 +91,7 @@ def main() -> None:
     rows = [["", "Slipway MiB/s", "govc MiB/s", "Slipway CPU", "govc CPU", "ratio", "target", ""]]
     with (
         tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder,
-        Simulator.start(username="bench", password=secrets.token_urlsafe(12)) as simulator,
+        vcenter() as simulator,
     ):
         for case in CASES:
             rows.append(row(measure(simulator, Path(folder), case, given.mib, given.rounds)))
@@ -99,11 +99,7 @@ def main() -> None:
     table = markdown(rows)
     print(f"\n{table}")
     if given.record:
-        RECORD.parent.mkdir(parents=True, exist_ok=True)
-        listed = "\n".join(f"- {fact}" for fact in facts)
-        RECORD.write_text(
-            f"# Upload: Slipway and govc\n\nMade by `make bench ARGS=--record`.\n\n{listed}\n\n{table}\n\n{METHOD}"
-        )
+        keep("upload-bench.md", "Upload: Slipway and govc", "bench", facts, table, METHOD)
 
 
 def measure(simulator: Simulator, folder: Path, case: Case, mib: int, rounds: int) -> Measured:
@@ -145,12 +141,13 @@ def by_slipway(simulator: Simulator, ova: Path) -> float:
     address = Address(
         simulator.host, simulator.port, simulator.username, simulator.password, Trust(pin=simulator.fingerprint)
     )
+    now = datetime.now(UTC)
+    endpoint = Endpoint(**asdict(place(simulator, VM)), id=0, instance_uuid=None, refused=False, created=now)
     started = time.perf_counter()
     with connect(address) as session:
-        target = target_of(session, endpoint(simulator))
+        target = target_of(session, endpoint)
         package = open_package(ova)
-        network = find_network(session, target.datacenter, "VM Network")
-        request = ImportRequest(VM, package, "", {known.name: network for known in package.descriptor.networks})
+        request = ImportRequest(VM, package, "", {known.name: target.network for known in package.descriptor.networks})
         vm = import_vm(session, target, request, target.folder, target.pool, None, Cancel(), lambda count: None)
         took = time.perf_counter() - started
         destroy(session, vm, VM)
@@ -178,24 +175,6 @@ def govc(simulator: Simulator, *arguments: str) -> str:
     }
     done = subprocess.run([program("govc"), *arguments], env=environment, capture_output=True, text=True, check=True)
     return done.stdout
-
-
-def endpoint(simulator: Simulator) -> Endpoint:
-    """The simulator as an endpoint that no store holds."""
-    return Endpoint(
-        id=0,
-        name="bench",
-        host=simulator.host,
-        port=simulator.port,
-        username=simulator.username,
-        datacenter="DC0",
-        resource_pool="DC0_C0",
-        datastore="LocalDS_0",
-        vmfolder="",
-        instance_uuid=None,
-        refused=False,
-        created=datetime.now(UTC),
-    )
 
 
 def row(measured: Measured) -> list[str]:
@@ -226,17 +205,10 @@ def cpu(imports: list[Import]) -> str:
     return f"{client:.2f} + {host:.2f}"
 
 
-def markdown(rows: list[list[str]]) -> str:
-    """The rows as a table, its first one the head."""
-    head, *body = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
-
-
 def machine(mib: int, rounds: int) -> list[str]:
     """What the numbers depend on."""
-    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     return [
-        f"{os.cpu_count()} cores ({model.partition(': ')[2] or platform.machine()}), shared by client and simulator",
+        f"{cores()}, shared by client and simulator",
         f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, govc of govmomi {govmomi()}",
         f"{mib} MiB of random bytes per OVA, medians of {rounds} rounds (range in brackets)",
         f"{datetime.now(UTC):%Y-%m-%d}",
