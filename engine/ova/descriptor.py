@@ -126,6 +126,12 @@ class Descriptor:
         """The file of that id."""
         return next((file for file in self.files if file.id == id), None)
 
+    def machine_files(self) -> tuple[File, ...]:
+        """The files that the VM's devices take under `option`, each once; others (message bundles) stay here."""
+        ids = [disk.file for disk in self.machine_disks()] + [drive.file for drive in self.hardware.removables]
+        known = {file.id: file for file in self.files}
+        return tuple(known[one] for one in dict.fromkeys(ids) if one in known)
+
     def machine_disks(self) -> tuple[Disk, ...]:
         """The disks that the VM gets under `option`, in the order of its devices; an OVF may offer others as well."""
         known = {disk.id: disk for disk in self.disks}

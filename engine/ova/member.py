@@ -7,8 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
+from typing import Protocol
 
 from engine.errors import BadPackage
+
+
+class Source(Protocol):
+    """Bytes that are read one after the other."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill the buffer as far as possible; 0 at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,32 @@ Opening reads the archive's headers, the descriptor and the manifest; a disk is 
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from urllib.parse import unquote
 
 from engine.errors import BadPackage
 from engine.ova import tar, xml
+from engine.ova.contents import Content, content_size, find_contents, open_content
 from engine.ova.contradictions import is_inside
 from engine.ova.descriptor import Descriptor
 from engine.ova.envelope import read_descriptor
+from engine.ova.findings import Told, refuse
 from engine.ova.limits import DEFAULT, MAX_MANIFEST, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
-from engine.ova.member import Member, MemberReader, open_member, opened
+from engine.ova.member import Member, MemberReader, Source, open_member, opened
+from engine.ova.names import Spellings, chunk_names, spelled
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
     """An OVA or OVF. `name` is the appliance's, or the file's without suffix; `size` is all members together, in bytes.
 
-    `members` are in archive order, named as the descriptor's hrefs name them. `missing` are the files that a bare
-    `.ovf` or its manifest refers to and that do not lie beside it; always empty for an OVA.
+    `members` are in archive order, named as the descriptor's hrefs name them; `contents` is what its Files hold, by
+    href. `missing` are the files that a bare `.ovf` or its manifest refers to and that do not lie beside it; always
+    empty for an OVA.
     """
 
     path: Path
@@ -37,6 +42,7 @@ class Package:
     descriptor: Descriptor
     manifest: Manifest | None
     members: Mapping[str, Member]
+    contents: Mapping[str, Content]
     missing: tuple[str, ...]
     limits: Limits = DEFAULT
 
@@ -47,6 +53,16 @@ class Package:
             raise BadPackage("cannot open member", on=f"'{name}' of {self.path}", why="the package does not have it")
         return open_member(member)
 
+    def open_content(self, href: str) -> AbstractContextManager[Source]:
+        """What a host gets for the File: its chunks joined, expanded when it is compressed, and at the end of each
+        member the manifest's digest compared. Raises BadPackage, also while it is read.
+        """
+        return open_content(self.contents[href], self.manifest)
+
+    def content_size(self, href: str) -> int:
+        """How many bytes `open_content` gives; a compressed file is expanded once to know. Raises BadPackage."""
+        return content_size(self.contents[href], self.limits)
+
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""
         return read_descriptor(
@@ -54,47 +70,48 @@ class Package:
         )
 
 
-def open_package(path: str | os.PathLike[str], limits: Limits = DEFAULT) -> Package:
+def open_package(path: str | os.PathLike[str], limits: Limits = DEFAULT, told: Told = refuse) -> Package:
     """The package at `path`: a descriptor when its name ends in `.ovf`, else an OVA.
 
-    Raises BadPackage naming file and element for anything that cannot be used or goes beyond `limits`.
+    Raises BadPackage naming file and element for anything that cannot be used or goes beyond `limits`. Whoever passes
+    `told` hears of what can be passed over instead: such a package is for looking at, not for importing.
     """
     path = Path(path)
     if path.suffix.lower() == ".ovf":
         alone = _beside(path, path.name)
-        return _package(path, alone, {path.name: alone}, limits, whole=False)
-    entries = _index(path, limits)
-    descriptor = _only_descriptor(path, entries)
+        return _package(path, alone, {path.name: alone}, limits, told, whole=False)
+    entries = _index(path, limits, told)
+    descriptor = _only_descriptor(path, entries, told)
     # The descriptor's hrefs are relative to its own folder, which need not be the archive's root.
     folder = str(PurePosixPath(descriptor.name).parent)
     members: dict[str, Member] = {}
     for entry in entries:
         name = entry.name if folder == "." else entry.name.removeprefix(folder + "/")
         if name in members:
-            raise BadPackage("cannot read OVA", on=str(path), why=f"two members are named '{name}'")
-        members[name] = Member(name, entry.offset, entry.size, path)
-    return _package(path, members[PurePosixPath(descriptor.name).name], members, limits, whole=True)
+            told(BadPackage("cannot read OVA", on=str(path), why=f"two members are named '{name}'"))
+        members.setdefault(name, Member(name, entry.offset, entry.size, path))
+    return _package(path, members[PurePosixPath(descriptor.name).name], members, limits, told, whole=True)
 
 
-def _index(path: Path, limits: Limits) -> list[tar.Entry]:
+def _index(path: Path, limits: Limits, told: Told) -> list[tar.Entry]:
     """The archive's files, without what macOS adds to it (AppleDouble `._x` files)."""
     with opened(path) as (handle, size):
-        entries = tar.Index(handle, size, str(path), limits)
+        entries = tar.Index(handle, size, str(path), limits, told)
         return [entry for entry in entries if not PurePosixPath(entry.name).name.startswith("._")]
 
 
-def _only_descriptor(path: Path, entries: Iterable[tar.Entry]) -> tar.Entry:
+def _only_descriptor(path: Path, entries: Iterable[tar.Entry], told: Told) -> tar.Entry:
     found = [entry for entry in entries if entry.name.lower().endswith(".ovf")]
     if not found:
         raise BadPackage("cannot read OVA", on=str(path), why="it has no descriptor (*.ovf)")
     if len(found) > 1:
         why = f"it has two descriptors, '{found[0].name}' and '{found[1].name}'"
-        raise BadPackage("cannot read OVA", on=str(path), why=why)
+        told(BadPackage("cannot read OVA", on=str(path), why=why))
     return found[0]
 
 
 def _package(
-    path: Path, descriptor_member: Member, members: dict[str, Member], limits: Limits, *, whole: bool
+    path: Path, descriptor_member: Member, members: dict[str, Member], limits: Limits, told: Told, *, whole: bool
 ) -> Package:
     """`whole`: every file must be among `members`; otherwise they are looked for beside the descriptor."""
     where = f"{path}: {descriptor_member.name}"
@@ -105,21 +122,24 @@ def _package(
     if not whole:
         certificate_name = PurePosixPath(manifest_name).with_suffix(".cert").name
         _find_beside(path, members, (manifest_name, certificate_name, *(file.href for file in descriptor.files)))
-    manifest = _manifest(path, members, manifest_name)
+        for file in descriptor.files:
+            if file.chunk_size and file.href not in members:
+                _find_chunks_beside(path, members, file.href)
+    manifest = _manifest(path, members, manifest_name, told)
     if manifest and not whole:
         _find_beside(path, members, manifest.digests)
-    # An href is a URI: some tools write `%20` for a space, and the file's plain name everywhere else.
-    hrefs = {unquote(file.href): file.href for file in descriptor.files if file.href not in members}
-    members = {hrefs.get(name, name): replace(member, name=hrefs.get(name, name)) for name, member in members.items()}
+    spellings = Spellings([file.href for file in descriptor.files])
+    members = _renamed(path, members, spellings)
     if manifest:
-        digests = {hrefs.get(name, name): digest for name, digest in manifest.digests.items()}
-        manifest = replace(manifest, digests=MappingProxyType(digests))
-    missing = _missing(descriptor, manifest, members)
-    if whole and missing:
-        name, said_by = next(iter(missing.items()))
-        raise BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to")
+        manifest = _with_names_of(manifest, members, spellings)
+    contents, missing = find_contents(path, descriptor.files, members)
+    for name in manifest.digests if manifest else ():
+        if name not in members:
+            missing.setdefault(name, "the manifest")
+    for name, said_by in missing.items() if whole else ():
+        told(BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to"))
     if manifest:
-        _check_descriptor(data, where, manifest.digests.get(descriptor_member.name))
+        _check_descriptor(data, where, manifest.digests.get(descriptor_member.name), told)
     return Package(
         path=path,
         name=descriptor.name or path.stem,
@@ -129,6 +149,7 @@ def _package(
         descriptor=descriptor,
         manifest=manifest,
         members=MappingProxyType(members),
+        contents=MappingProxyType(contents),
         missing=tuple(missing),
         limits=limits,
     )
@@ -151,10 +172,19 @@ def _beside(path: Path, name: str) -> Member:
 def _find_beside(path: Path, members: dict[str, Member], names: Iterable[str]) -> None:
     """Add those that lie beside the bare descriptor. What is not inside its folder is left to be missing."""
     for name in names:
-        for spelling in dict.fromkeys((name, unquote(name))):
-            if spelling not in members and is_inside(spelling) and _is_file(path.parent / spelling):
-                members[spelling] = _beside(path, spelling)
-                break
+        if name not in members and (found := _spelling_beside(path, name)):
+            members[found] = _beside(path, found)
+
+
+def _find_chunks_beside(path: Path, members: dict[str, Member], href: str) -> None:
+    """Add the file's chunks up to the first that is not there."""
+    for found in takewhile(bool, (_spelling_beside(path, name) for name in chunk_names(href))):
+        members[found] = _beside(path, found)
+
+
+def _spelling_beside(path: Path, name: str) -> str:
+    """How the folder of the bare descriptor spells a name, "" when it has no such file."""
+    return next((one for one in spelled(name) if is_inside(one) and _is_file(path.parent / one)), "")
 
 
 def _is_file(path: Path) -> bool:
@@ -164,32 +194,42 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _manifest(path: Path, members: Mapping[str, Member], name: str) -> Manifest | None:
+def _manifest(path: Path, members: Mapping[str, Member], name: str, told: Told) -> Manifest | None:
     """The manifest named after the descriptor, or else the package's only one."""
     found = [member for member in members if member.lower().endswith(".mf")]
     if name not in found:
         if len(found) > 1:
             why = f"none of its manifests {', '.join(found)} is named {name} after the descriptor"
-            raise BadPackage("cannot read OVA", on=str(path), why=why)
+            told(BadPackage("cannot read OVA", on=str(path), why=why))
         if not found:
             return None
         name = found[0]
-    return replace(read_manifest(_small(members[name], MAX_MANIFEST), f"{path}: {name}"), name=name)
+    return replace(read_manifest(_small(members[name], MAX_MANIFEST), f"{path}: {name}", told), name=name)
 
 
-def _missing(descriptor: Descriptor, manifest: Manifest | None, members: Mapping[str, Member]) -> dict[str, str]:
-    """Files that the package lacks, and what refers to each."""
-    chunked = " (in chunks, which Slipway does not join)"
-    referred = {file.href: f"File '{file.id}'{chunked if file.chunk_size else ''}" for file in descriptor.files}
-    for name in manifest.digests if manifest else ():
-        referred.setdefault(name, "the manifest")
-    return {name: said_by for name, said_by in referred.items() if name not in members}
+def _renamed(path: Path, members: Mapping[str, Member], spellings: Spellings) -> dict[str, Member]:
+    """The members by the names that the descriptor has for them."""
+    renamed: dict[str, Member] = {}
+    for member in members.values():
+        name = spellings.of(member.name)
+        if name in renamed:
+            why = f"two members are named '{name}', in two spellings"
+            raise BadPackage("cannot read package", on=str(path), why=why)
+        renamed[name] = replace(member, name=name)
+    return renamed
 
 
-def _check_descriptor(data: bytes, where: str, digest: Digest | None) -> None:
+def _with_names_of(manifest: Manifest, members: Iterable[str], spellings: Spellings) -> Manifest:
+    """The manifest by the names that the members have now."""
+    others = Spellings(list(members))
+    digests = {others.of(spellings.of(name)): digest for name, digest in manifest.digests.items()}
+    return replace(manifest, digests=MappingProxyType(digests))
+
+
+def _check_descriptor(data: bytes, where: str, digest: Digest | None, told: Told) -> None:
     if digest is None:
         return
     found = hashlib.new(digest.algorithm, data, usedforsecurity=False).hexdigest()
     if found != digest.hex:
         why = f"its {digest.algorithm} is {found}, the manifest says {digest.hex}"
-        raise BadPackage("damaged descriptor", on=where, why=why, fix="fetch the file again")
+        told(BadPackage("damaged descriptor", on=where, why=why, fix="fetch the file again"))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -66,8 +66,11 @@ def importable_package(component: Component, limits: Limits) -> Package:
 
 
 def upload_bytes(package: Package) -> int:
-    """How many bytes an import of the package sends: the files that its descriptor refers to."""
-    return sum(package.members[file.href].size for file in package.descriptor.files if file.href in package.members)
+    """How many bytes an import of the package sends: what its VM's devices take, as the host gets it. Raises BadPackage
+    for a compressed file that cannot be expanded.
+    """
+    files = package.descriptor.machine_files()
+    return sum(package.content_size(file.href) for file in files if file.href in package.contents)
 
 
 def import_vm(
@@ -88,13 +91,14 @@ def import_vm(
     ImportVApp itself is lost (EndpointUnreachable), the VM may come nevertheless: whoever tries again looks for it.
     """
     spec = _import_spec(session, target, request, pool, host)
+    sendings = _sendings(request.package, spec.fileItem)
     plan: Any = spec.importSpec
     plan.configSpec.annotation = request.annotation
     cancel.check()
     begun = session.call("import", request.name, pool.ImportVApp, plan, folder, host)
     lease = open_lease(session, begun, request.name, cancel)
     try:
-        _upload_files(lease, list(spec.fileItem), request, session.pace, cancel, progress)
+        _upload_files(lease, sendings, request, session.pace, cancel, progress)
     except BaseException as error:
         why = lease.ended() if isinstance(error, UploadFailed | Gone | VSphereFault) else None
         lease.abort()
@@ -155,9 +159,36 @@ def _import_spec(
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """A file of the package that vCenter wants, and how many bytes travel."""
+
+    item: vim.OvfManager.FileItem
+    href: str
+    size: int
+
+
+def _sendings(package: Package, items: Sequence[vim.OvfManager.FileItem]) -> list[_Sending]:
+    """Known before the lease begins, which ends when nobody tells of progress: a compressed file is expanded for its
+    size. Raises BadPackage for a file that the package lacks or that cannot be expanded.
+    """
+    sendings = []
+    for item in items:
+        href = str(item.path).removeprefix("./")
+        if href not in package.contents:
+            on, why = f"{package.path}: {href}", "the package lacks that file"
+            raise BadPackage("cannot upload", on=on, why=why, fix="get the package again")
+        sendings.append(_Sending(item, href, package.content_size(href)))
+    asked = {sending.href for sending in sendings}
+    for file in package.descriptor.machine_files():
+        if file.href not in asked:
+            log.warning("%s: vCenter does not ask for %s: the VM comes without it", package.path, file.href)
+    return sendings
+
+
 def _upload_files(
     lease: Lease,
-    items: list[vim.OvfManager.FileItem],
+    sendings: list[_Sending],
     request: ImportRequest,
     pace: Pace,
     cancel: Cancel,
@@ -166,16 +197,7 @@ def _upload_files(
     """Send every file and complete the lease, checking the manifest's digests on the bytes sent and the component's
     checksum on the whole archive meanwhile.
     """
-    package = request.package
-    for item in items:
-        if item.path not in package.members:
-            raise BadPackage(
-                "cannot upload",
-                on=f"{package.path}: {item.path}",
-                why="the package lacks that file",
-                fix="get the package again",
-            )
-    total = sum(package.members[item.path].size for item in items) or 1
+    total = sum(sending.size for sending in sendings) or 1
     sent = 0
     counting = threading.Lock()
 
@@ -192,11 +214,10 @@ def _upload_files(
     ):
         stop = Cancel()
         uploads = [
-            Upload(item.path, lease.destination(item), package.members[item.path].size, pace.upload_stall_seconds)
-            for item in items
+            Upload(one.href, lease.destination(one.item), one.size, pace.upload_stall_seconds) for one in sendings
         ]
         work: list[Future[None]] = [pool.submit(_check_archive, request, stop)] if request.checksum else []
-        work += [pool.submit(_deliver, lease, package, upload, pace, stop, count) for upload in uploads]
+        work += [pool.submit(_deliver, lease, request.package, upload, pace, stop, count) for upload in uploads]
         try:
             _watch(work, lease, cancel)
             lease.complete(cancel)
@@ -252,11 +273,8 @@ def _deliver(
 
 
 def _send(package: Package, upload: Upload, progress: Callable[[int], None]) -> None:
-    promised = package.manifest.digests.get(upload.name) if package.manifest else None
-    with package.open(upload.name) as source:
-        found = upload.send(source, progress, promised.algorithm if promised else "")
-    if promised and found != promised.hex:
-        raise digest_mismatch(f"{package.path}: {upload.name}", promised.hex, found, promised.algorithm)
+    with package.open_content(upload.name) as source:
+        upload.send(source, progress)
 
 
 def _check_archive(request: ImportRequest, stop: Cancel) -> None:

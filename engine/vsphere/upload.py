@@ -7,25 +7,16 @@ import http.client
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from engine.errors import UploadFailed
-from engine.sources.digests import RunningDigest
+from engine.ova.member import Source
 from engine.vsphere.connections import Connection
 from engine.vsphere.trust import Trust, certificate_refused, reason
 
 BLOCK = 1 << 20
 # Seconds to wait for an answer that came before the connection broke: it is here already, or it is lost.
 EARLY = 1.0
-
-
-class Source(Protocol):
-    """The bytes of one file."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Fill the buffer as far as possible; 0 at the end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +48,16 @@ class Upload:
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
         self._connection = Connection(parts.hostname or "", parts.port, destination.trust.context(), stall)
 
-    def send(self, source: Source, progress: Callable[[int], None], algorithm: str) -> str:
-        """Send `size` bytes of the source; returns the hex digest of what was sent, "" when `algorithm` is "".
+    def send(self, source: Source, progress: Callable[[int], None]) -> None:
+        """Send the source, which has `size` bytes and is read to its end.
 
         `progress` gets the bytes of each block. Raises UploadFailed (connection lost, refused by the host, stalled,
-        source too short; `passes` says whether sending again makes sense) or CertificateRefused.
+        source of another size; `passes` says whether sending again makes sense), CertificateRefused, or what the source
+        raises.
         """
-        digest = RunningDigest(algorithm) if algorithm else None
         try:
             self._begin()
-            self._body(source, digest.update if digest else None, progress)
+            self._body(source, progress)
             self._finish()
         except ssl.SSLCertVerificationError as error:
             raise certificate_refused(self._host, error) from error
@@ -74,7 +65,6 @@ class Upload:
             raise self._early_answer() or self._failed(reason(error)) from error
         finally:
             self._connection.close()
-        return digest.hexdigest() if digest else ""
 
     def break_off(self) -> None:
         """End the upload from another thread, and let it begin no more."""
@@ -91,9 +81,7 @@ class Upload:
             self._connection.putheader("Overwrite", "t")
         self._connection.endheaders()
 
-    def _body(
-        self, source: Source, digest: Callable[[memoryview], object] | None, progress: Callable[[int], None]
-    ) -> None:
+    def _body(self, source: Source, progress: Callable[[int], None]) -> None:
         buffer = memoryview(bytearray(BLOCK))
         left = self.size
         while left:
@@ -103,10 +91,10 @@ class Upload:
                 raise self._failed(f"the file ends {left} bytes early", passes=False)
             block = buffer[:count]
             self._connection.send(block)
-            if digest:
-                digest(block)
             progress(count)
             left -= count
+        if source.readinto(buffer[:1]):  # a source knows at its end only whether it was the promised one
+            raise self._failed(f"the file has more than {self.size} bytes", passes=False)
 
     def _finish(self) -> None:
         answer = self._connection.getresponse()

@@ -25,7 +25,7 @@ def test_a_file_that_the_archive_lacks_is_named_with_who_wants_it(refused: Refus
     listed = member("box.mf", f"SHA1(box.ovf)= {SHA1}\nSHA1(gone.iso)= {'0' * 40}\n")
     assert "'gone.iso' is missing, which the manifest refers to" in refused(DESCRIPTOR, listed, DISK)
     chunks = envelope(files='<File ovf:id="file1" ovf:href="disk1.vmdk" ovf:chunkSize="512"/>')
-    assert "in chunks" in refused(member("box.ovf", chunks), member("disk1.vmdk.000000000", b"d"))
+    assert "'disk1.vmdk.000000000' is missing" in refused(member("box.ovf", chunks))
 
 
 def test_a_descriptor_that_the_manifest_denies_is_refused_with_both_digests(refused: Refused) -> None:
@@ -42,7 +42,8 @@ def test_the_manifest_is_the_one_named_after_the_descriptor(tmp_path: Path, refu
     assert package.manifest is not None
     assert package.manifest.digests == {"box.ovf": Digest("sha1", SHA1)}
     only = open_package(write_ova(tmp_path / "b.ova", DESCRIPTOR, DISK, member("Box-1.MF", f"SHA1(box.ovf)= {SHA1}\n")))
-    assert only.manifest == package.manifest
+    assert only.manifest and package.manifest
+    assert only.manifest.digests == package.manifest.digests
     assert open_package(write_ova(tmp_path / "c.ova", DESCRIPTOR, DISK)).manifest is None
     assert "none of its manifests x.mf, y.mf" in refused(DESCRIPTOR, member("x.mf", ""), member("y.mf", ""), DISK)
 

@@ -1,0 +1,136 @@
+"""What the files of a descriptor hold: members of the package, joined from chunks and expanded (DSP0243 7.1)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import Path
+
+from engine.errors import BadPackage
+from engine.ova.descriptor import File
+from engine.ova.gunzip import Expanded, expanded_size
+from engine.ova.limits import Limits
+from engine.ova.manifest import Manifest
+from engine.ova.member import Member, Source, open_member
+from engine.ova.names import chunk_names, is_chunk
+from engine.ova.verified import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a File refers to: one member, or its chunks in order. `stored` is their bytes in the package."""
+
+    href: str
+    members: tuple[Member, ...]
+    is_compressed: bool
+
+    @property
+    def stored(self) -> int:
+        """Bytes in the package."""
+        return sum(member.size for member in self.members)
+
+
+def find_contents(
+    path: Path, files: Iterable[File], members: Mapping[str, Member]
+) -> tuple[dict[str, Content], dict[str, str]]:
+    """The contents by href, and the files that the package lacks, each with what refers to it.
+
+    Raises BadPackage for chunks of a wrong size, and for a file that is there both whole and in chunks.
+    """
+    contents: dict[str, Content] = {}
+    missing: dict[str, str] = {}
+    for file in files:
+        in_chunks = _chunks(file, members) if file.chunk_size else []
+        lacking = None
+        if file.href not in members:
+            lacking = _lacking_chunk(file, in_chunks, members) if file.chunk_size else file.href
+        elif in_chunks:
+            why = f"'{file.href}' is there whole and in chunks, which readers take differently"
+            raise BadPackage("cannot read package", on=str(path), why=why)
+        if lacking is not None:
+            missing[lacking] = f"File '{file.id}'"
+            continue
+        _check_chunks(path, file, in_chunks)
+        parts = tuple(in_chunks) or (members[file.href],)
+        contents[file.href] = Content(file.href, parts, file.compression == "gzip")
+    return contents, missing
+
+
+def content_size(content: Content, limits: Limits) -> int:
+    """How many bytes travel. For a compressed file it is read through once in a process. Raises BadPackage."""
+    if not content.is_compressed:
+        return content.stored
+    return _expanded_size(content, limits, tuple(_changed(member.path) for member in content.members))
+
+
+@contextmanager
+def open_content(content: Content, manifest: Manifest | None) -> Iterator[Source]:
+    """The bytes that travel, from the first; who reads to the end has had each member's digest compared with the
+    manifest's. Raises BadPackage.
+    """
+    with ExitStack() as stack:
+        joined = _Joined(
+            Verified(stack.enter_context(open_member(member)), manifest.digests.get(member.name) if manifest else None)
+            for member in content.members
+        )
+        yield Expanded(joined, _where(content)) if content.is_compressed else joined
+
+
+class _Joined:
+    """Sources one after the other."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._sources = list(sources)
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        while self._sources:
+            if got := self._sources[0].readinto(buffer):
+                return got
+            del self._sources[0]
+        return 0
+
+
+@lru_cache(maxsize=64)
+def _expanded_size(content: Content, limits: Limits, _changed: tuple[int, ...]) -> int:
+    """Plan, upload and progress ask for it: gigabytes are expanded once, until the file is another one."""
+    with ExitStack() as stack:
+        joined = _Joined(stack.enter_context(open_member(member)) for member in content.members)
+        return expanded_size(joined, content.stored, _where(content), limits)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # told by name when it is opened
+        return 0
+
+
+def _where(content: Content) -> str:
+    return f"{content.members[0].path}: {content.href}"
+
+
+def _chunks(file: File, members: Mapping[str, Member]) -> list[Member]:
+    return [members[name] for name in takewhile(members.__contains__, chunk_names(file.href))]
+
+
+def _lacking_chunk(file: File, found: list[Member], members: Mapping[str, Member]) -> str | None:
+    """The first chunk that should be there and is not: others follow it, or the file's size is not reached."""
+    name = next(name for name in chunk_names(file.href) if name not in members)
+    later = any(is_chunk(other, file.href) and other > name for other in members)
+    lacks = not found or later or sum(member.size for member in found) < (file.size or 0)
+    return name if lacks else None
+
+
+def _check_chunks(path: Path, file: File, chunks: list[Member]) -> None:
+    """All have the size that the descriptor says, except the last, which may have less."""
+    for number, chunk in enumerate(chunks, 1):
+        is_last = number == len(chunks)
+        wanted = file.chunk_size or 0
+        if chunk.size > wanted or (chunk.size < wanted and not is_last):
+            why = f"the chunk '{chunk.name}' has {chunk.size} bytes, File '{file.id}' says {wanted}"
+            raise BadPackage("cannot read package", on=str(path), why=why, fix="get the package again")
+    together = sum(chunk.size for chunk in chunks)
+    if chunks and file.size is not None and together != file.size:
+        why = f"the chunks of '{file.href}' have {together} bytes together, File '{file.id}' says {file.size}"
+        raise BadPackage("cannot read package", on=str(path), why=why, fix="get the package again")

@@ -1,0 +1,50 @@
+"""Names of a package's files: the ways in which tools spell them, and those of chunks (DSP0243 7.1)."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from itertools import count
+from urllib.parse import unquote
+
+_CHUNK = re.compile(r"(?P<href>.+)(?P<number>\.[0-9]{9})")
+
+
+class Spellings:
+    """What the descriptor calls a file: an href is a URI (some tools write `%20` for a space, and the plain name
+    everywhere else), and macOS writes `é` in archives as two characters (NFD) where XML has one (NFC).
+    """
+
+    def __init__(self, hrefs: Collection[str]) -> None:
+        self._hrefs = set(hrefs)
+        self._by_form = {form: href for href in hrefs for form in (_composed(unquote(href)), _composed(href))}
+
+    def of(self, name: str) -> str:
+        """The descriptor's name of a member, of its own or as the chunk of a file; the name itself if it has none."""
+        if name in self._hrefs:
+            return name
+        found = self._by_form.get(_composed(name))
+        if found is None and (chunk := _CHUNK.fullmatch(name)):
+            href = self._by_form.get(_composed(chunk["href"]))
+            found = href and href + chunk["number"]
+        return found or name
+
+
+def spelled(name: str) -> Iterator[str]:
+    """The ways in which a file system may have the name."""
+    for plain in (name, unquote(name)):
+        yield from (plain, _composed(plain), unicodedata.normalize("NFD", plain))
+
+
+def chunk_names(href: str) -> Iterator[str]:
+    """`href.000000000` and so on, without end."""
+    return (f"{href}.{number:09d}" for number in count())
+
+
+def is_chunk(name: str, href: str) -> bool:
+    """Whether the name is that of a chunk of the file."""
+    chunk = _CHUNK.fullmatch(name)
+    return chunk is not None and chunk["href"] == href
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
