@@ -116,16 +116,17 @@ def _package(
     """`whole`: every file must be among `members`; otherwise they are looked for beside the descriptor."""
     where = f"{path}: {descriptor_member.name}"
     data = _small(descriptor_member, limits.ova_descriptor_bytes, limits.fix("ova_descriptor_bytes"))
-    text = xml.decode(data, where)
-    descriptor = read_descriptor(text, descriptor_member.name, package=str(path), limits=limits)
     manifest_name = PurePosixPath(descriptor_member.name).with_suffix(".mf").name
     if not whole:
-        certificate_name = PurePosixPath(manifest_name).with_suffix(".cert").name
-        _find_beside(path, members, (manifest_name, certificate_name, *(file.href for file in descriptor.files)))
+        _find_beside(path, members, (manifest_name, PurePosixPath(manifest_name).with_suffix(".cert").name))
+    manifest = _manifest(path, members, manifest_name, told)
+    text = xml.decode(data, where)
+    descriptor = read_descriptor(text, descriptor_member.name, package=str(path), limits=limits)
+    if not whole:
+        _find_beside(path, members, (file.href for file in descriptor.files))
         for file in descriptor.files:
             if file.chunk_size and file.href not in members:
                 _find_chunks_beside(path, members, file.href)
-    manifest = _manifest(path, members, manifest_name, told)
     if manifest and not whole:
         _find_beside(path, members, manifest.digests)
     spellings = Spellings([file.href for file in descriptor.files])
@@ -204,7 +205,11 @@ def _manifest(path: Path, members: Mapping[str, Member], name: str, told: Told) 
         if not found:
             return None
         name = found[0]
-    return replace(read_manifest(_small(members[name], MAX_MANIFEST), f"{path}: {name}", told), name=name)
+    try:
+        return replace(read_manifest(_small(members[name], MAX_MANIFEST), f"{path}: {name}", told), name=name)
+    except BadPackage as error:
+        told(error)
+        return None
 
 
 def _renamed(path: Path, members: Mapping[str, Member], spellings: Spellings) -> dict[str, Member]:
