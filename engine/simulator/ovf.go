@@ -23,10 +23,14 @@ var (
 	diskElement = regexp.MustCompile(`<(?:\w+:)?Disk\s[^>]*>`)
 	// subtypes is a choice of device models, `PCNet32 E1000`: the last is the newest, the simulator wants one.
 	subtypes = regexp.MustCompile(`(ResourceSubType>)\s*(?:[\w.]+[ ,]+)+([\w.]+)\s*</`)
+	// ipAssignment is VMware's section about how the guest learns its address.
+	ipAssignment = regexp.MustCompile(`<\w+:IpAssignmentSection\s[^>]*>`)
+	ipSchemes    = regexp.MustCompile(`:schemes="([^"]*)"`)
+	ipProtocols  = regexp.MustCompile(`:protocols="([^"]*)"`)
 )
 
-// CreateImportSpec is the simulator's, which falls over descriptors with blank disks and forgets annotation, transport
-// and EULA.
+// CreateImportSpec is the simulator's, which falls over descriptors with blank disks and forgets annotation, transport,
+// EULA, IP assignment and how disks are provisioned.
 func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateImportSpec) (body soap.HasFault) {
 	refuse := func(fault types.BaseMethodFault) soap.HasFault {
 		return &methods.CreateImportSpecBody{Fault_: faultOf(fault)}
@@ -63,6 +67,9 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 	result := &made.Res.Returnval
 	if spec, ok := result.ImportSpec.(*types.VirtualMachineImportSpec); ok {
 		complete(&spec.ConfigSpec, envelope.VirtualSystem)
+		parameters := req.Cisp.GetOvfCreateImportSpecParams()
+		provision(&spec.ConfigSpec, parameters.DiskProvisioning)
+		spec.ConfigSpec.VAppConfig.GetVmConfigSpec().IpAssignment = ipAssigned(req.OvfDescriptor, parameters)
 		if hasAllDisks(&spec.ConfigSpec, envelope) {
 			result.Error = slices.DeleteFunc(result.Error, isSATA)
 		}
@@ -105,6 +112,43 @@ func complete(config *types.VirtualMachineConfigSpec, system *ovf.VirtualSystem)
 			vApp.OvfEnvironmentTransport = strings.Fields(*hardware.Transport)
 		}
 	}
+}
+
+// provision makes the disks as asked for. Without a word vCenter makes them thick.
+func provision(config *types.VirtualMachineConfigSpec, asked string) {
+	kind := types.OvfCreateImportSpecParamsDiskProvisioningType(asked)
+	for _, change := range config.DeviceChange {
+		if disk, ok := change.GetVirtualDeviceConfigSpec().Device.(*types.VirtualDisk); ok && backing(disk) != nil {
+			thin := kind == types.OvfCreateImportSpecParamsDiskProvisioningTypeThin
+			backing(disk).ThinProvisioned = types.NewBool(thin)
+			backing(disk).EagerlyScrub = types.NewBool(kind == types.OvfCreateImportSpecParamsDiskProvisioningTypeEagerZeroedThick)
+		}
+	}
+}
+
+// ipAssigned is what the descriptor supports, with what was asked for where that is among it.
+func ipAssigned(descriptor string, asked *types.OvfCreateImportSpecParams) *types.VAppIPAssignmentInfo {
+	section := ipAssignment.FindString(descriptor)
+	list := func(attribute *regexp.Regexp) []string {
+		found := attribute.FindStringSubmatch(section)
+		if found == nil {
+			return nil
+		}
+		return strings.FieldsFunc(found[1], func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	info := &types.VAppIPAssignmentInfo{
+		SupportedAllocationScheme: list(ipSchemes),
+		SupportedIpProtocol:       list(ipProtocols),
+		IpAllocationPolicy:        string(types.VAppIPAssignmentInfoIpAllocationPolicyFixedPolicy),
+		IpProtocol:                string(types.VAppIPAssignmentInfoProtocolsIPv4),
+	}
+	if policySupported(info, asked.IpAllocationPolicy) {
+		info.IpAllocationPolicy = asked.IpAllocationPolicy
+	}
+	if slices.Contains(info.SupportedIpProtocol, asked.IpProtocol) {
+		info.IpProtocol = asked.IpProtocol
+	}
+	return info
 }
 
 // CreateDescriptor describes a machine as OVF. The simulator has no such method.

@@ -83,6 +83,9 @@ func vAppSpec(source types.BaseVmConfigInfo, changes types.BaseVmConfigSpec) (*t
 		}
 		properties = edited
 		spec.Product = append(spec.Product, change.Product...)
+		if fault := editAssignment(spec.IpAssignment, change.IpAssignment); fault != nil {
+			return nil, fault
+		}
 		if len(change.OvfEnvironmentTransport) > 0 {
 			spec.OvfEnvironmentTransport = change.OvfEnvironmentTransport
 		}
@@ -93,6 +96,43 @@ func vAppSpec(source types.BaseVmConfigInfo, changes types.BaseVmConfigSpec) (*t
 		})
 	}
 	return spec, nil
+}
+
+// policySupported tells whether the guest software can get its address that way.
+func policySupported(info *types.VAppIPAssignmentInfo, policy string) bool {
+	scheme := "ovfenv"
+	if policy == string(types.VAppIPAssignmentInfoIpAllocationPolicyDhcpPolicy) {
+		scheme = "dhcp"
+	}
+	return policy != "" && slices.Contains(info.SupportedAllocationScheme, scheme)
+}
+
+// editAssignment changes what the change names. A policy or protocol that the guest does not support is InvalidArgument.
+func editAssignment(info, change *types.VAppIPAssignmentInfo) types.BaseMethodFault {
+	if change == nil {
+		return nil
+	}
+	edited := *info
+	if len(change.SupportedAllocationScheme) > 0 {
+		edited.SupportedAllocationScheme = change.SupportedAllocationScheme
+	}
+	if len(change.SupportedIpProtocol) > 0 {
+		edited.SupportedIpProtocol = change.SupportedIpProtocol
+	}
+	if policy := change.IpAllocationPolicy; policy != "" && policy != info.IpAllocationPolicy {
+		if !policySupported(&edited, policy) {
+			return &types.InvalidArgument{InvalidProperty: "configSpec.vAppConfig.ipAssignment.ipAllocationPolicy"}
+		}
+		edited.IpAllocationPolicy = policy
+	}
+	if protocol := change.IpProtocol; protocol != "" && protocol != info.IpProtocol {
+		if !slices.Contains(edited.SupportedIpProtocol, protocol) {
+			return &types.InvalidArgument{InvalidProperty: "configSpec.vAppConfig.ipAssignment.ipProtocol"}
+		}
+		edited.IpProtocol = protocol
+	}
+	*info = edited
+	return nil
 }
 
 // rest sets what the simulator leaves out when it makes a machine with a vApp configuration.
