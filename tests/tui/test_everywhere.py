@@ -21,6 +21,7 @@ from tui.screens.page import Page
 from tui.screens.palette import Palette
 from tui.screens.prompt import Prompt
 from tui.widgets.line import MessageLine
+from tui.widgets.lines import Lines
 
 MANY = tuple(endpoint(number, f"vc-{number:03}") for number in range(100))
 
@@ -234,6 +235,20 @@ def test_the_detail_of_a_row_and_back() -> None:
         assert pilot.app.screen is page
 
     play(scenario)
+
+
+@pytest.mark.parametrize(("columns", "keys", "room"), [(80, ("enter",), 76), (160, (), 76), (160, ("enter",), 156)])
+def test_a_detail_is_as_wide_as_there_is_room(columns: int, keys: tuple[str, ...], room: int) -> None:
+    why = " ".join(["refused"] * 60)
+
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        await pilot.press("r", *keys)
+        await pilot.pause()
+        shown = pilot.app.screen.query_one("#lines" if keys else "#detail", Lines)
+        longest = max(map(len, shown.text.splitlines()))
+        assert room - len(" refused") < longest <= min(room, shown.size.width)
+
+    play(scenario, (replace(ENDPOINTS[1], error=why),), size=(columns, 48))
 
 
 # The table

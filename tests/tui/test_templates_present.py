@@ -1,5 +1,6 @@
 """Templates as text: every state, names that are wide or hostile, what is asked before one goes."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from engine.console.staging import Chosen, Verified
 from engine.console.templates import Event, Lacks, TemplateRow
 from engine.jobs.outcome import TimedStep
 from engine.staging.templates import State
-from tests.tui.conftest import NOW
+from tests.tui.conftest import NOW, FixedFeed, fixed, until
 from tui.present import templates as present
 from tui.present.states import SIGNS
 from tui.present.text import Line, fit
@@ -91,6 +92,27 @@ def test_rows_of_an_endpoint_that_does_not_answer_are_marked() -> None:
     assert (shown["State"], shown["Note"]) == ("~ stale outdated", "seen 4m ago, checksum changed")
     assert "the endpoint does not answer" in text(present.detail(stale, NOW))
     assert cells(replace(stale, as_of=NOW))["Note"].startswith("seen just now")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 160])
+def test_uids_of_zpodlibrary_are_whole(columns: int) -> None:
+    uids = ("cloud-director-10.6.1", "esxi-8.0u3g", "vcfinstaller-9.1.0.0100")
+
+    async def scenario() -> None:
+        console = fixed(FixedFeed({"endpoints": (), "templates": [replace(STAGED, uid=uid) for uid in uids]}))
+        async with console.run_test(size=(columns, 24)) as pilot:
+            await until(console, lambda: console.page is not None and console.page.standing == "empty", "the page")
+            await pilot.press("2")
+            await until(console, lambda: console.page is not None and console.page.standing == "ready", "the rows")
+            assert console.page is not None
+            for y, uid in enumerate(uids, 1):
+                told = console.page.table.render_line(y).text
+                assert f"{uid} " in told
+                assert "o staged" in told
+                assert "vc-01" in told
+                assert ("used by 14 VMs" in told) == (columns in (80, 160)), "at 120 the detail beside the list has it"
+
+    asyncio.run(scenario())
 
 
 def test_every_state_of_the_engine_has_its_sign() -> None:

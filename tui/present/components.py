@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cli.units import size
 from tui.present.progress import upload
 from tui.present.states import sign
-from tui.present.text import Cell, Line, fields, fit, plain, printable, wrapped
+from tui.present.text import BESIDE, Cell, Line, fields, fit, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ COLUMNS = (
     Column("Staged", 9, grow=1, sort=lambda row: len(row.staged)),
     Column("OVA", 15, grow=3, drop=1),
 )
-
-WIDTH = 56
-"""Cells of a line of the detail: it fits beside the list."""
 
 
 def cells(row: "ComponentRow", _now: datetime) -> Line:
@@ -66,11 +63,11 @@ def staged(row: "ComponentRow") -> str:
 VIEW = View(COLUMNS, lambda row: row.uid, cells)
 
 
-def detail(row: "ComponentRow") -> list[Line]:
-    """All that is known of it."""
+def detail(row: "ComponentRow", width: int = BESIDE) -> list[Line]:
+    """All that is known of it, in lines of `width` cells."""
     shown = sign("component", row.state)
     lines: list[Line] = [((printable(row.uid), "title"),)]
-    lines += [((line, "plain"),) for line in wrapped(row.description, WIDTH)] if row.description else []
+    lines += [((line, "plain"),) for line in wrapped(row.description, width)] if row.description else []
     lines.append(())
     pairs: list[tuple[str, object]] = [("state", (str(shown), shown.tone))]
     if row.why:
@@ -86,7 +83,7 @@ def detail(row: "ComponentRow") -> list[Line]:
         ("file", row.download_file),
         ("from", row.url),
     ]
-    lines += fields([(label, value) for label, value in pairs if value])
+    lines += fields([(label, value) for label, value in pairs if value], room=width - 14)
     lines += _pairs("import options", row.options)
     lines += _pairs("properties it sets", row.properties)
     lines += _pairs("networks", row.networks)

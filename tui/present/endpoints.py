@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cli.units import size
 from tui.present.states import sign
-from tui.present.text import Line, ago, fields, local, plain
+from tui.present.text import BESIDE, Line, ago, fields, local, plain
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -81,14 +81,15 @@ def error(row: "EndpointRow") -> str:
     return "; ".join(part for part in (row.error, row.fix) if part)
 
 
-def detail(row: "EndpointRow") -> list[Line]:
-    """All that is known of it, what is wrong first."""
+def detail(row: "EndpointRow", width: int = BESIDE) -> list[Line]:
+    """All that is known of it, what is wrong first; in lines of `width` cells."""
+    room = width - NAMES
     state = sign("endpoint", row.state)
-    lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))], NAMES)]
+    lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))], NAMES, room)]
     if row.error:
-        lines += fields([("why", (row.error, "bad")), ("what to do", ADVICE.get(row.state, row.fix))], NAMES)
+        lines += fields([("why", (row.error, "bad")), ("what to do", ADVICE.get(row.state, row.fix))], NAMES, room)
         again = "when its password has changed" if row.state == "login refused" else local(row.next_try)
-        lines += fields([("asked again", again)], NAMES)
+        lines += fields([("asked again", again)], NAMES, room)
     free = "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"
     lines += fields(
         [
@@ -100,6 +101,7 @@ def detail(row: "EndpointRow") -> list[Line]:
             ("free", free),
         ],
         NAMES,
+        room,
     )
     lines += [
         (),
@@ -116,9 +118,10 @@ def detail(row: "EndpointRow") -> list[Line]:
                 ("certificate", row.trust),
             ],
             NAMES,
+            room,
         ),
         *[((" " * NAMES, "dim"), (line, "plain")) for line in fingerprint(row.pin)],
-        *fields([("vCenter", row.instance_uuid), ("added", f"{local(row.created)}, id {row.id}")], NAMES),
+        *fields([("vCenter", row.instance_uuid), ("added", f"{local(row.created)}, id {row.id}")], NAMES, room),
     ]
     return lines
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tui.present.states import sign
-from tui.present.text import Cell, Line, age, fields, local, plain, printable, wrapped
+from tui.present.text import BESIDE, Cell, Line, age, fields, local, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ COLUMNS = (
     Column("Beat", 4, align="right", sort=lambda row: row.claim.silent),
     Column("State", 22),
 )
-
-WRAP = 56
-"""Cells of a line of the detail."""
 
 
 def name(row: "LockRow") -> str:
@@ -71,11 +68,11 @@ def values(row: "LockRow") -> "Mapping[str, Any]":
 VIEW = View(COLUMNS, lambda row: row.claim.name, cells, values)
 
 
-def detail(row: "LockRow") -> list[Line]:
-    """All that is known of it."""
-    claim, holder = row.claim, row.claim.holder
+def detail(row: "LockRow", width: int = BESIDE) -> list[Line]:
+    """All that is known of it, in lines of `width` cells."""
+    claim, holder, room = row.claim, row.claim.holder, width - 14
     lines: list[Line] = [((printable(name(row)), "title"),), ()]
-    lines += fields([("state", _state(row)), ("evidence", claim.evidence)])
+    lines += fields([("state", _state(row)), ("evidence", claim.evidence)], room=room)
     if holder is not None:
         lines += fields(
             [
@@ -87,14 +84,15 @@ def detail(row: "LockRow") -> list[Line]:
                 ("token", claim.token),
                 ("boot id", holder.boot_id),
                 ("pid namespace", holder.pid_ns),
-            ]
+            ],
+            room=room,
         )
     else:
-        lines += fields([("value", claim.value), ("age", "unknown")])
-    lines += fields([("claim", claim.name)])
+        lines += fields([("value", claim.value), ("age", "unknown")], room=room)
+    lines += fields([("claim", claim.name)], room=room)
     lines += [(), (("who waits", "dim"),)]
     lines += [(plain(f"  {one}"),) for one in row.waiting] or [(("  nobody", "plain"),)]
-    lines += [(), (("what clearing means", "dim"),), *_wrapped(_meaning(row))]
+    lines += [(), (("what clearing means", "dim"),), *_wrapped(_meaning(row), "plain", width)]
     return lines
 
 
@@ -145,7 +143,7 @@ def _meaning(row: "LockRow") -> str:
     )
 
 
-def _wrapped(text: str, tone: str = "plain", width: int = WRAP) -> list[Line]:
+def _wrapped(text: str, tone: str, width: int) -> list[Line]:
     return [((line, tone),) for line in wrapped(text, width)]
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tui.present.states import sign
-from tui.present.text import Cell, Line, fields, plain, printable, wrapped
+from tui.present.text import BESIDE, Cell, Line, fields, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ COLUMNS = (
 
 MASK = "********"
 """What is shown of a secret; how long it is is nobody's business either."""
-
-WRAP = 56
 
 
 def _in_order(value: str) -> str:
@@ -75,8 +73,8 @@ def source(row: "SettingRow") -> str:
     return "set" if row.changed else "default"
 
 
-def detail(row: "SettingRow") -> list[Line]:
-    """All that is known of it."""
+def detail(row: "SettingRow", width: int = BESIDE) -> list[Line]:
+    """All that is known of it, in lines of `width` cells."""
     lines: list[Line] = [((printable(row.name), "title"),), ()]
     lines += fields(
         [
@@ -85,13 +83,14 @@ def detail(row: "SettingRow") -> list[Line]:
             ("source", "set in this store" if row.changed else "default"),
             ("applies", WHEN.get(row.applies, row.applies)),
             ("what for", row.description),
-        ]
+        ],
+        room=width - 14,
     )
     if row.problem:
         holds = "" if row.is_flag else f"; the default {row.default} holds"
-        lines += [(), *[((line, "bad"),) for line in wrapped(f"! It cannot be used: {row.problem}{holds}.", WRAP)]]
+        lines += [(), *[((line, "bad"),) for line in wrapped(f"! It cannot be used: {row.problem}{holds}.", width)]]
     if row.is_flag:
-        lines += [(), *switch(row, WRAP)]
+        lines += [(), *switch(row, width)]
     return lines
 
 

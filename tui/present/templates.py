@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 from cli.units import size
 from tui.present.progress import pace, percent, took, upload
 from tui.present.states import STALE, sign
-from tui.present.text import Cell, Line, ago, fields, fit, local, plain, printable, wrapped
+from tui.present.text import BESIDE, Cell, Line, ago, fields, fit, local, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
     from engine.console.staging import Verified
     from engine.console.templates import TemplateRow
-
-WIDTH = 56
-"""Cells of a line of the detail: it fits beside the list."""
 
 
 def key(row: "TemplateRow") -> str:
@@ -42,12 +39,12 @@ def _bytes(row: "TemplateRow") -> int | None:
 
 
 COLUMNS = (
-    Column("Uid", 14, grow=6),
+    Column("Uid", 23, grow=6),  # vcfinstaller-9.1.0.0100 is zPodLibrary's longest
     Column("State", 14),
-    Column("Size", 8, align="right", drop=2, sort=_bytes),
-    Column("Age", 4, align="right", drop=1, sort=lambda row: row.staged_at),
+    Column("Size", 8, align="right", drop=3, sort=_bytes),
+    Column("Age", 4, align="right", drop=2, sort=lambda row: row.staged_at),
     Column("Endpoint", 9),
-    Column("Note", 17, grow=3, sort=lambda row: row.children),
+    Column("Note", 17, grow=3, drop=1, sort=lambda row: row.children),
 )
 
 VIEW = View(COLUMNS, key, cells)
@@ -82,8 +79,8 @@ def _used(children: int) -> str:
     return "unused" if not children else f"used by {children} VM{'s' if children > 1 else ''}"
 
 
-def detail(row: "TemplateRow", now: datetime) -> list[Line]:
-    """All that is known of it."""
+def detail(row: "TemplateRow", now: datetime, width: int = BESIDE) -> list[Line]:
+    """All that is known of it, in lines of `width` cells."""
     shown = sign("template", row.state)
     lines: list[Line] = [((printable(row.uid), "title"), (f" on {printable(row.endpoint)}", "plain")), ()]
     pairs: list[tuple[str, object]] = [("state", (str(shown), shown.tone))]
@@ -106,7 +103,7 @@ def detail(row: "TemplateRow", now: datetime) -> list[Line]:
     if row.needed_by:
         pairs.append(("waiting", ", ".join(row.needed_by)))
     known = [(label, value) for label, value in pairs if value]
-    return [*lines, *fields(known), *_steps(row), *_history(row)]
+    return [*lines, *fields(known, room=width - 14), *_steps(row), *_history(row, width)]
 
 
 def _sent(done: int, total: int) -> str:
@@ -130,13 +127,13 @@ def _steps(row: "TemplateRow") -> list[Line]:
     return lines
 
 
-def _history(row: "TemplateRow") -> list[Line]:
+def _history(row: "TemplateRow", width: int) -> list[Line]:
     if not row.history:
         return []
     lines: list[Line] = [(), (("history", "dim"),)]
     for event in row.history:
         lines.append(((f"{event.at.astimezone():%Y-%m-%d %H:%M}  ", "dim"), plain(event.what)))
-        lines += [((f"  {line}", "dim"),) for line in (wrapped(event.why, WIDTH - 2) if event.why else [])]
+        lines += [((f"  {line}", "dim"),) for line in (wrapped(event.why, width - 2) if event.why else [])]
     return lines
 
 

@@ -89,6 +89,10 @@ def broken(line: Line, width: int) -> list[Line]:
     return [(*before, (" " * blank + first, tone)), *[((" " * indent, "plain"), (more, tone)) for more in rest]]
 
 
+BESIDE = 56
+"""Cells of a line of the detail where it stands beside the list, at 120 columns; nowhere are there less."""
+
+
 def fields(pairs: list[tuple[str, object]], width: int = 14, room: int = 42) -> list[Line]:
     """Label and value, one below the other; a Cell as value keeps its colour. A long value goes on below itself, so
     that a path or a digest is whole also beside the list.

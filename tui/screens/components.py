@@ -39,7 +39,7 @@ class ComponentsPage(Page):
 
     def detail(self, row: Any, _now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row)
+        return present.detail(row, self.detail_width)
 
     def empty(self) -> list[Line]:
         """The newcomer's way."""

@@ -34,7 +34,7 @@ class LocksPage(Page):
 
     def detail(self, row: Any, _now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row)
+        return present.detail(row, self.detail_width)
 
     def empty(self) -> list[Line]:
         """Nobody is at work."""

@@ -19,7 +19,7 @@ from engine.errors import SlipwayError
 from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page, shown_key
 from tui.messages import PageFailed, PageRead
 from tui.present import frame
-from tui.present.text import Line
+from tui.present.text import BESIDE, Line
 from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table, View
@@ -259,6 +259,12 @@ class Page(Screen[None]):
         """The cursor is on another row."""
         self._show_detail()
         self._show_frame()
+
+    @property
+    def detail_width(self) -> int:
+        """Cells of a line of the detail: half a screen beside the list, all of it in a screen of its own."""
+        width = self.app.size.width
+        return max(BESIDE, (width // 2 if self.looked_at is None else width) - 4)
 
     def _show_detail(self) -> None:
         detail = self.query_one("#detail", Lines)

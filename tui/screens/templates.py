@@ -41,7 +41,7 @@ class TemplatesPage(Page):
 
     def detail(self, row: Any, now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row, now)
+        return present.detail(row, now, self.detail_width)
 
     def empty(self) -> list[Line]:
         """Why there is none, and the one key that leads on."""
