@@ -31,7 +31,7 @@ def record(store: Store, action: str, on: str, detail: str = "") -> None:
 
 def write(store: Store, tx: Connection, action: str, on: str, detail: str = "") -> None:
     """Write one entry in the transaction of the change itself."""
-    tx.execute(insert(audit).values(at=store.now(tx), who=_who(), action=action, on=on, detail=detail))
+    tx.execute(insert(audit).values(at=store.now(tx), who=who(), action=action, on=on, detail=detail))
 
 
 def listing(store: Store, limit: int = 100) -> list[Entry]:
@@ -47,7 +47,8 @@ def newest(store: Store) -> int:
         return tx.execute(select(func.max(audit.c.id))).scalar_one() or 0
 
 
-def _who() -> str:
+def who() -> str:
+    """user@host of the operating system: who runs this."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user without a name

@@ -98,6 +98,17 @@ def update(store: Store, uid: str, /, **changes: Any) -> Component:
     return get(store, uid)
 
 
+def accept_licence(store: Store, uid: str, digest: str) -> Component:
+    """Record that who runs this has accepted the licence texts of that SHA-256. Raises NotFound."""
+    by = audit.who()
+    with store.begin() as tx:
+        accepted = {"eula_digest": digest, "eula_by": by, "eula_at": store.now(tx)}
+        if tx.execute(change(components).where(components.c.uid == uid).values(**accepted)).rowcount == 0:
+            raise _missing(tx, uid)
+        audit.write(store, tx, "accept licence", f"component {uid}", f"sha256:{digest}")
+    return get(store, uid)
+
+
 def remove(store: Store, uid: str) -> None:
     """Remove the component from the catalog. Raises NotFound."""
     with store.begin() as tx:

@@ -1,0 +1,103 @@
+"""Whether a package may be used: its licence was accepted, its signature proves what the endpoint asks for.
+
+The plan, staging and direct imports ask here, before the first byte is sent.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from engine.catalog.licences import licence_findings, licence_in
+from engine.errors import BadInput, BadPackage, SlipwayError
+from engine.ova.chain import State, system_roots
+from engine.ova.findings import Finding, Severity
+from engine.ova.integrity import listed, unproven
+from engine.ova.package import Package
+from engine.ova.signature import Signature, signature_of
+from engine.progress import Watcher
+from storage.components import Component
+from storage.endpoints import Endpoint, Signatures
+from storage.roots import ROOTS, configured_roots
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+_TRUST = f"if you trust its maker, add the certificate to a PEM file: slipway setting update {ROOTS} -v FILE"
+_AGAIN = "get it again from its maker"
+_FIX: Mapping[State, str] = {
+    State.UNSIGNED: "get a signed one from its maker",
+    State.EXPIRED: "get one from its maker that is signed anew",
+    State.NOT_YET_VALID: "check this machine's clock",
+    State.SELF_SIGNED: _TRUST,
+    State.UNTRUSTED: _TRUST,
+    State.TAMPERED: f"do not use it; {_AGAIN}",
+    State.UNREADABLE: _AGAIN,
+}
+
+
+def licence_problems(component: Component, package: Package) -> tuple[Finding, ...]:
+    """An error when the component's licence waits to be accepted."""
+    return licence_findings(licence_in(component, package), package.path.name)
+
+
+def signature_problems(
+    store: Store, endpoint: Endpoint, package: Package, now: datetime | None = None
+) -> tuple[Finding, ...]:
+    """What its signature leaves unproven: errors where the endpoint requires one, warnings where it only asks."""
+    if endpoint.signatures == Signatures.OFF:
+        return ()
+    severity = Severity.ERROR if endpoint.signatures == Signatures.REQUIRE else Severity.WARNING
+    found: list[Finding] = []
+    roots = system_roots()
+    try:
+        roots += configured_roots(store)
+    except BadInput as error:
+        found.append(Finding(severity, f"setting {ROOTS}", f"{error.on}: {error.why}", error.fix))
+    signature = signature_of(package, roots, now)
+    where = package.path.name
+    if signature.state is not State.VALID:
+        found.append(Finding(severity, where, _told(signature), f"{_FIX[signature.state]}; {_otherwise(endpoint)}"))
+    elif names := unproven(package):
+        what = f"its signature does not cover {listed(names)}: the manifest has no digest of them"
+        found.append(Finding(severity, where, what, f"{_AGAIN}; {_otherwise(endpoint)}"))
+    return tuple(found)
+
+
+def refusals(findings: Iterable[Finding]) -> tuple[SlipwayError, ...]:
+    """The errors among them, as exceptions."""
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    return tuple(BadPackage("cannot use", on=one.where, why=one.what, fix=one.fix) for one in errors)
+
+
+def check(store: Store, endpoint: Endpoint, component: Component, package: Package) -> tuple[Finding, ...]:
+    """The warnings. Raises BadPackage when the package may not be used there."""
+    found = licence_problems(component, package) + signature_problems(store, endpoint, package)
+    refused = refusals(found)
+    if len(refused) > 1:
+        why = "; ".join(f"({number}) {one.why}; {one.fix}" for number, one in enumerate(refused, 1))
+        raise BadPackage("cannot use", on=package.path.name, why=why)
+    if refused:
+        raise refused[0]
+    return found
+
+
+def admit(
+    store: Store, endpoint: Endpoint, component: Component, package: Package, item: str, watcher: Watcher
+) -> None:
+    """Right before its first byte is sent for `item`: refuse it, or tell its warnings. Raises as `check`."""
+    warnings = check(store, endpoint, component, package)
+    for warning in warnings:
+        log.warning("%s: %s; %s", item, warning, warning.fix)
+    if warnings:
+        watcher.began(item, "checking", "; ".join(str(warning) for warning in warnings))
+
+
+def _told(signature: Signature) -> str:
+    if signature.state is State.UNSIGNED:
+        return f"it is not signed: {signature.why}"
+    return f"its signature proves nothing ({signature.state}): {signature.why}"
+
+
+def _otherwise(endpoint: Endpoint) -> str:
+    less = Signatures.WARN if endpoint.signatures == Signatures.REQUIRE else Signatures.OFF
+    return f"or ask less: slipway endpoint update {endpoint.name} --signatures {less}"
