@@ -134,9 +134,7 @@ def _package(
     if manifest:
         manifest = _with_names_of(manifest, members, spellings)
     contents, missing = find_contents(path, descriptor.files, members)
-    for name in manifest.digests if manifest else ():
-        if name not in members:
-            missing.setdefault(name, "the manifest")
+    missing |= {name: by for name, by in _listed_only(manifest, members).items() if name not in missing}
     for name, said_by in missing.items() if whole else ():
         told(BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to"))
     if manifest:
@@ -229,6 +227,11 @@ def _with_names_of(manifest: Manifest, members: Iterable[str], spellings: Spelli
     others = Spellings(list(members))
     digests = {others.of(spellings.of(name)): digest for name, digest in manifest.digests.items()}
     return replace(manifest, digests=MappingProxyType(digests))
+
+
+def _listed_only(manifest: Manifest | None, members: Mapping[str, Member]) -> dict[str, str]:
+    """Files that the manifest lists and the package lacks, with what refers to them."""
+    return {name: "the manifest" for name in (manifest.digests if manifest else ()) if name not in members}
 
 
 def _check_descriptor(data: bytes, where: str, digest: Digest | None, told: Told) -> None:
