@@ -199,6 +199,10 @@ def finish(making: Making, ref: VmRef, template: str) -> None:
     key = status_key(session) if machine.vm.custom else None
     if key is not None and machine.vm.custom.get(key):
         set_status(session, ref, item.name, key, "")
+        text=item.annotation or identity.text_of(source.vm.notes if source else _own_notes(item)),
+        ip_policy=_said(item, "IPAllocationPolicy"),
+        ip_protocol=_said(item, "IPProtocol"),
+        environment=_environment(making, machine),
 
 
 def _await_earlier(making: Making) -> None:
@@ -209,6 +213,23 @@ def _await_earlier(making: Making) -> None:
     making.watcher.began(item.name, "waiting", "for a clone started earlier")
     try:
         tasks.wait(making.site.session, making.earlier_task, "finish the earlier clone of", item.name, making.cancel)
+def _said(item: PlannedItem, key: str) -> str:
+    """What the component's spec says under that key, "" for nothing."""
+    return str(item.component.spec.get(key) or "")
+
+
+def _own_notes(item: PlannedItem) -> str:
+    return item.package.descriptor.annotation if item.package else ""
+
+
+def _environment(making: Making, machine: Details) -> str:
+    """The OVF environment to inject, "" where the component does not ask for it, or its guest runs and has read it."""
+    item, about = making.item, making.site.session.content.about
+    if not item.component.spec.get("InjectOvfEnv") or machine.vm.powered_on:
+        return ""
+    return ovf_environment((about.name, about.version, about.vendor), machine.vm.moid, item.properties)
+
+
     except (Cancelled, EndpointUnreachable):
         raise
     except SlipwayError as error:

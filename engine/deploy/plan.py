@@ -2,6 +2,7 @@
 changes.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Any
 from engine.cancel import Cancel
 from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile
-from engine.catalog.rendering import render_annotation, render_properties
+from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.values import declared, given, problem_with
@@ -18,6 +19,7 @@ from engine.deploy.variables import variables_for
 from engine.errors import BadInput, BadPackage, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError
 from engine.ova.package import Package
 from engine.site import Site
+from engine.ova.findings import Finding, Severity
 from engine.staging import templates
 from engine.staging.templates import Template
 from engine.vsphere import vms
@@ -31,6 +33,8 @@ from storage import components, settings
 from storage.components import Component, Kind
 
 KIB_PER_GIB = 1 << 20
+
+log = logging.getLogger(__name__)
 
 
 class Way(StrEnum):
@@ -61,7 +65,9 @@ class PlannedItem:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`upload_bytes` travel to the endpoint, `space_needed` bytes are taken on its datastore, of `space_free`."""
+    """`upload_bytes` travel to the endpoint, `space_needed` bytes are taken on its datastore, of `space_free`.
+    `warnings` are about packages; nothing is refused for them.
+    """
 
     profile: Profile
     steps: tuple[tuple[PlannedItem, ...], ...]
@@ -76,6 +82,7 @@ class Plan:
     def items(self) -> Iterator[PlannedItem]:
         """Every item in order."""
         return (item for step in self.steps for item in step)
+    warnings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The stable JSON form (docs/cli.md)."""
@@ -103,6 +110,7 @@ class Plan:
         """The plan's problem, or one error that lists all of them."""
         return self.problems[0] if len(self.problems) == 1 else PlanRefused(self.profile.name, self.problems)
 
+            "warnings": [{"where": one.where, "what": one.what, "fix": one.fix} for one in self.warnings],
     def check(self, begun: bool = False) -> None:
         """Raise the refusal when there is a problem.
 
@@ -133,6 +141,7 @@ class _Planner:
         self.portgroup = profile.network.portgroup or site.endpoint.network or ""
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
+        self.found: dict[tuple[str, bool], tuple[Finding, ...]] = {}
     def plan(self) -> Plan:
         self._check_vapp()
         taken = self._vms_there()
@@ -171,10 +180,12 @@ class _Planner:
         """The planned item, or None with the reasons among the problems."""
         self.cancel.check()
         before = len(self.problems)
+            warnings=tuple(
+                dict.fromkeys(one for found in self.found.values() for one in found if one.severity is Severity.WARNING)
+            ),
         name = entry.vm_name(self.profile.domain)
         component = self._component(entry.component_uid)
         default = self._network(self.portgroup)
-        networks = {ovf_name: self._network(portgroup) for ovf_name, portgroup in entry.networks.items()}
         if component is None:
             return None
         there = taken.get(name.casefold())
@@ -186,9 +197,9 @@ class _Planner:
         why_not = obstacle(component)
         if why_not and not (way is Way.STAGED and template and template.usable):
             self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
-        properties, annotation = self._rendered(entry, component)
+        properties, portgroups, annotation = self._rendered(entry, component)
         properties = self._checked(name, properties, package, template)
-        self._check_networks(entry, component, package)
+        networks = self._mapped(name, portgroups, entry, component, package)
         self._check_disks(entry, component, package)
         if len(self.problems) > before or default is None or (package is None and way is Way.DIRECT):
             return None
@@ -267,15 +278,15 @@ class _Planner:
                 self.problems.append(error)
         return self.networks[name]
 
-    def _rendered(self, entry: Entry, component: Component) -> tuple[dict[str, str], str]:
-        """The component's property values and its annotation, rendered for this VM."""
+    def _rendered(self, entry: Entry, component: Component) -> tuple[dict[str, str], dict[str, str], str]:
+        """The component's property values, its networks' portgroups and its annotation, rendered for this VM."""
         try:
             variables = variables_for(self.site.store, self.profile, self.portgroup, entry, component, self.password)
             values = render_properties(component, variables, entry.properties)
-            return values, render_annotation(component, variables)
+            return values, render_networks(component, variables), render_annotation(component, variables)
         except BadInput as error:
             self.problems.append(error)
-            return {}, ""
+            return {}, {}, ""
 
     def _checked(
         self, name: str, values: dict[str, str], package: Package | None, template: Template | None
@@ -319,15 +330,19 @@ class _Planner:
                 why = "the template does not declare it"
                 self.problems.append(BadInput("unknown property", on=f"{name}: {key}", why=why))
 
-    def _check_networks(self, entry: Entry, component: Component, package: Package | None) -> None:
-        if not entry.networks:
-            return
-        name = entry.vm_name(self.profile.domain)
+    def _mapped(
+        self, name: str, portgroups: dict[str, str], entry: Entry, component: Component, package: Package | None
+    ) -> dict[str, NetworkRef | None]:
+        """The networks by the OVF's names for them: the profile's, else the component's `portgroups`. As with govc, a
+        name that the OVF does not have means nothing in a component, nor does an empty portgroup.
+        """
+        wanted = {ovf_name: portgroup for ovf_name, portgroup in portgroups.items() if portgroup} | dict(entry.networks)
         if package is None:
-            why = "its OVA is needed to tell its network adapters apart"
-            fix = f"slipway component set-file {component.uid} OVA"
-            self.problems.append(BadInput("cannot map the networks of", on=name, why=why, fix=fix))
-            return
+            if set(wanted.values()) - {self.portgroup}:
+                why = "its OVA is needed to tell its network adapters apart"
+                fix = f"slipway component set-file {component.uid} OVA"
+                self.problems.append(BadInput("cannot map the networks of", on=name, why=why, fix=fix))
+            return {}
         known = [network.name for network in package.descriptor.networks]
         for ovf_name in entry.networks:
             if ovf_name not in known:
@@ -358,6 +373,8 @@ class _Planner:
                     on=self.profile.vapp,
                     why="the cluster has DRS off, and vApps need it",
                     fix="turn on DRS, or leave vapp: out of the profile",
+        if unknown := ", ".join(portgroups.keys() - known):
+            log.info("%s: NetworkMapping names %s, which %s does not have", component.uid, unknown, package.name)
                 )
             )
 
@@ -367,6 +384,7 @@ class _Planner:
         return vms_around(self.site, vapp)
 
     def _space(self, item: PlannedItem) -> int:
+        return {ovf_name: self._network(wanted[ovf_name]) for ovf_name in known if ovf_name in wanted}
         """Bytes that the item's disks take: populated size for thin ones, capacity otherwise, the archive's size
         where nothing else is known.
         """

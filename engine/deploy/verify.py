@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.cancel import Cancel
+from engine.deploy.environment import KEY
 from engine.errors import VSphereFault
 from engine.staging import identity
 from engine.staging.identity import Identity
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property, property_change, property_key
 from engine.vsphere.hardware import another_nic, connected_to, disk_changes, same_backing
+from engine.vsphere.ip_assignment import assignment_change
 from engine.vsphere.refs import PropertyInfo, VmRef
 from engine.vsphere.session import Session
 from engine.vsphere.vms import Change, Details
@@ -24,6 +26,10 @@ from engine.vsphere.vms import Change, Details
 class Wanted:
     """What a VM must be. `declared`: the properties that its template or OVF declares; `backings`: one per adapter,
     the last ones added.
+
+    `text`: the notes above the identity, unless somebody has written others; `ip_policy` and `ip_protocol`: how the
+    guest gets its address, where it supports that; `environment`: the OVF environment to inject. "" keeps what is
+    there.
 
     `disks_gib`: Hard disk 2, 3, ..; None for `cpus` and `memory_mb` keeps what is there. `not_uuid`, `not_macs`: what
     only the template may have.
@@ -37,6 +43,10 @@ class Wanted:
     disks_gib: tuple[int, ...]
     cpus: int | None
     memory_mb: int | None
+    text: str = ""
+    ip_policy: str = ""
+    ip_protocol: str = ""
+    environment: str = field(default="", repr=False)
     not_uuid: str = ""
     not_macs: frozenset[str] = frozenset()
 
@@ -59,21 +69,30 @@ def make_right(session: Session, ref: VmRef, wanted: Wanted, cancel: Cancel) -> 
 def repair(machine: Details, wanted: Wanted) -> tuple[Change, list[str]]:
     """The change that makes the VM right, and in words what differs; no words: nothing to do. Pure."""
     wrong_identity = identity.parse(machine.vm.notes) != wanted.identity
+    text = identity.text_of(machine.vm.notes)
+    lost_text = wanted.text != "" and text == ""
     shared_uuid = wanted.not_uuid != "" and machine.vm.instance_uuid == wanted.not_uuid
     cpus = wanted.cpus if wanted.cpus != machine.cpus else None
     memory = wanted.memory_mb if wanted.memory_mb != machine.memory_mb else None
     properties = _property_changes(machine, wanted)
     nics = _nic_changes(machine, wanted)
     disks = disk_changes(machine, wanted.disks_gib, wanted.name)
+    assignment = assignment_change(machine.assignment, wanted.ip_policy, wanted.ip_protocol)
+    lacks_environment = wanted.environment not in ("", machine.extra.get(KEY, ""))
+    notes = identity.notes_with(text or wanted.text, wanted.identity)
     change = Change(
-        notes=identity.notes_with(machine.vm.notes, wanted.identity) if wrong_identity else None,
+        notes=notes if wrong_identity or lost_text else None,
         instance_uuid="" if shared_uuid else None,
         cpus=cpus,
         memory_mb=memory,
         properties=properties,
+        assignment=assignment,
+        extra={KEY: wanted.environment} if lacks_environment else {},
         devices=[*nics, *disks],
     )
     differences = ["the identity in its notes"] * wrong_identity + ["an instance UUID of its own"] * shared_uuid
+    differences += ["its notes"] * lost_text + [KEY] * lacks_environment
+    differences += ["how its guest gets an IP address"] if assignment else []
     differences += [f"{cpus} CPUs"] if cpus else []
     differences += [f"{memory} MB of memory"] if memory else []
     differences += [f"the property {property_key(changed.info)}" for changed in properties]

@@ -1,7 +1,7 @@
 """Virtual machines and templates: finding, reading, and the verbs that change them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ _ROW = (
     "customValue",
     "summary.storage.committed",
 )
-_WHOLE = (*_ROW, "config.hardware", "config.vAppConfig")
+_WHOLE = (*_ROW, "config.hardware", "config.vAppConfig", "config.extraConfig")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class Vm:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """One VM whole: `devices` and `properties` are vSphere's own objects, in vSphere's order.
+    """One VM whole: `devices`, `properties` and `assignment` (of the guest's IP address) are vSphere's own objects, in
+    vSphere's order; `extra` its advanced settings, which may hold secrets.
 
     No CPU means that vCenter does not know the hardware, as for a VM whose files it cannot reach.
     """
@@ -68,6 +69,8 @@ class Details:
     memory_mb: int
     devices: list[vim.vm.device.VirtualDevice]
     properties: list[vim.vApp.PropertyInfo]
+    assignment: vim.vApp.IPAssignmentInfo | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def nics(self) -> list[vim.vm.device.VirtualEthernetCard]:
@@ -156,6 +159,8 @@ def _details(ref: vim.VirtualMachine, values: Values) -> Details:
         memory_mb=hardware.memoryMB or 0 if hardware else 0,
         devices=list(hardware.device) if hardware else [],
         properties=list(vapp.property) if vapp else [],
+        assignment=vapp.ipAssignment if vapp else None,
+        extra={option.key: str(option.value) for option in values.get("config.extraConfig") or []},
     )
 
 
@@ -210,6 +215,8 @@ class Change:
     cpus: int | None = None
     memory_mb: int | None = None
     properties: Sequence[vim.vApp.PropertySpec] = field(default=(), repr=False)
+    assignment: vim.vApp.IPAssignmentInfo | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     devices: Sequence[vim.vm.device.VirtualDeviceSpec] = ()
 
 
@@ -219,6 +226,9 @@ def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Ch
     Raises EndpointUnreachable when the answer was lost, once no task works on the VM any more: whoever asks again
     reads it first, since what was added would be added twice.
     """
+    vapp = None
+    if change.properties or change.assignment:
+        vapp = vim.vApp.VmConfigSpec(property=list(change.properties), ipAssignment=change.assignment)
     spec = vim.vm.ConfigSpec(
         annotation=change.notes,
         changeVersion=change.version,
@@ -226,7 +236,8 @@ def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Ch
         numCPUs=change.cpus,
         memoryMB=change.memory_mb,
         deviceChange=list(change.devices),
-        vAppConfig=vim.vApp.VmConfigSpec(property=list(change.properties)) if change.properties else None,
+        vAppConfig=vapp,
+        extraConfig=[vim.option.OptionValue(key=key, value=value) for key, value in change.extra.items()],
     )
     try:
         tasks.wait(session, session.call("reconfigure", name, ref.ReconfigVM_Task, spec), "reconfigure", name, cancel)
