@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from engine.cancel import Cancel
+from engine.deploy.environment import ovf_environment
 from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem
 from engine.deploy.verify import Wanted, make_right
