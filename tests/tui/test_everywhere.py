@@ -237,6 +237,25 @@ def test_the_detail_of_a_row_and_back() -> None:
     play(scenario)
 
 
+def test_a_detail_behind_a_dialog_is_not_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual would paint the dialog anew for each of its lines."""
+
+    async def scenario(pilot: Pilot[int], page: Page) -> None:
+        console, painted = page.app, []
+        await pilot.press("enter", "e")
+        *_, detail, form = console.screen_stack
+        assert isinstance(detail, DetailScreen)
+        assert console.screen is form
+        monkeypatch.setattr(console, "_display", lambda *what: painted.append(what))
+        page.table.show([replace(ENDPOINTS[0], state="stale", latency=2.5)])
+        detail._tick()
+        await pilot.pause()
+        assert "2.5s" in detail.query_one(Lines).text
+        assert painted == []
+
+    play(scenario)
+
+
 @pytest.mark.parametrize(("columns", "keys", "room"), [(80, ("enter",), 76), (160, (), 76), (160, ("enter",), 156)])
 def test_a_detail_is_as_wide_as_there_is_room(columns: int, keys: tuple[str, ...], room: int) -> None:
     why = " ".join(["refused"] * 60)
