@@ -33,6 +33,8 @@ class Action:
     footer: int = 0
     writes: bool = False
     danger: bool = False
+    command: str = ""
+    """What does the same on the command line, without `slipway`: advice that names it is told with the key."""
 
     @property
     def method(self) -> str:
@@ -64,18 +66,18 @@ LEAVING = ("ctrl+c", "ctrl+q")
 """They leave wherever one is, and whatever config.toml says."""
 
 
-def _go(place: str, what: str) -> Action:
-    return Action(f"go.{place}", place.capitalize(), (PLACES[place],), Scope.EVERYWHERE, what)
+def _go(place: str, what: str, command: str = "") -> Action:
+    return Action(f"go.{place}", place.capitalize(), (PLACES[place],), Scope.EVERYWHERE, what, command=command)
 
 
 ACTIONS: tuple[Action, ...] = (
-    _go("endpoints", "the vCenters, and whether they answer"),
-    _go("templates", "what is staged where"),
-    _go("deploys", "deployments, live"),
-    _go("locks", "claims: who stages what"),
-    _go("settings", "settings and the feature flag"),
+    _go("endpoints", "the vCenters, and whether they answer", "endpoint list"),
+    _go("templates", "what is staged where", "template list"),
+    _go("deploys", "deployments, live", "deployment list"),
+    _go("locks", "claims: who stages what", "lock list"),
+    _go("settings", "settings and the feature flag", "setting list"),
     _go("logs", "what the worker and the commands did"),
-    _go("components", "the catalog of OVAs"),
+    _go("components", "the catalog of OVAs", "component list"),
     Action("jump", "Jump", ("colon",), Scope.EVERYWHERE, "go to a page by its name"),
     Action("help", "Help", ("question_mark",), Scope.EVERYWHERE, "every key of this page"),
     Action("palette", "Palette", ("ctrl+p",), Scope.EVERYWHERE, "every action by name"),
@@ -106,9 +108,24 @@ ACTIONS: tuple[Action, ...] = (
     Action("halfup", "Half a page up", ("ctrl+u", "pageup"), Scope.TABLE, "half a page up"),
     Action("endpoint.add", "add", ("a",), Scope.ENDPOINTS, "add a vCenter", 1, writes=True),
     Action(
-        "endpoint.edit", "edit", ("e",), Scope.ENDPOINTS, "change the endpoint, its password or trust", 2, writes=True
+        "endpoint.edit",
+        "edit",
+        ("e",),
+        Scope.ENDPOINTS,
+        "change the endpoint, its password or trust",
+        2,
+        writes=True,
+        command="endpoint update",
     ),
-    Action("endpoint.test", "check", ("c",), Scope.ENDPOINTS, "check all that a deployment needs", 3),
+    Action(
+        "endpoint.test",
+        "check",
+        ("c",),
+        Scope.ENDPOINTS,
+        "check all that a deployment needs",
+        3,
+        command="endpoint test",
+    ),
     Action(
         "endpoint.remove",
         "remove",
@@ -126,6 +143,7 @@ ACTIONS: tuple[Action, ...] = (
         "upload a component once and make it a template",
         1,
         writes=True,
+        command="template stage",
     ),
     Action("template.verify", "verify", ("c",), Scope.TEMPLATES, "compare it with its identity and its OVA", 2),
     Action(
@@ -181,12 +199,23 @@ ACTIONS: tuple[Action, ...] = (
         "remove the VMs that it made, and nothing else",
         writes=True,
         danger=True,
+        command="deployment remove",
     ),
     Action(
-        "lock.clear", "clear", ("X",), Scope.LOCKS, "remove a claim whose holder is gone", 1, writes=True, danger=True
+        "lock.clear",
+        "clear",
+        ("X",),
+        Scope.LOCKS,
+        "remove a claim whose holder is gone",
+        1,
+        writes=True,
+        danger=True,
+        command="lock clear",
     ),
     Action("setting.flag", "switch", ("f",), Scope.SETTINGS, "switch staging on or off", 1, writes=True),
-    Action("setting.edit", "edit", ("e",), Scope.SETTINGS, "change the value", 2, writes=True),
+    Action(
+        "setting.edit", "edit", ("e",), Scope.SETTINGS, "change the value", 2, writes=True, command="setting update"
+    ),
     Action("setting.add", "add", ("a",), Scope.SETTINGS, "add a setting", 3, writes=True),
     Action(
         "setting.remove",
@@ -202,8 +231,26 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "component.import", "import", ("a",), Scope.COMPONENTS, "read component files of a zPodLibrary", 1, writes=True
     ),
-    Action("component.file", "OVA file", ("f",), Scope.COMPONENTS, "say where its OVA lies", 2, writes=True),
-    Action("component.toggle", "on/off", ("d",), Scope.COMPONENTS, "enable or disable it", 3, writes=True),
+    Action(
+        "component.file",
+        "OVA file",
+        ("f",),
+        Scope.COMPONENTS,
+        "say where its OVA lies",
+        2,
+        writes=True,
+        command="component set-file",
+    ),
+    Action(
+        "component.toggle",
+        "on/off",
+        ("d",),
+        Scope.COMPONENTS,
+        "enable or disable it",
+        3,
+        writes=True,
+        command="component enable",
+    ),
 )
 
 BY_ID = {action.id: action for action in ACTIONS}

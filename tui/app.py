@@ -22,6 +22,7 @@ from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
+from tui.present.advice import with_keys
 from tui.present.frame import goodbye
 from tui.screens.page import Page, bindings
 from tui.typeahead import TypeAhead
@@ -149,6 +150,10 @@ class Console(App[int]):
             if action.scope in scopes and key in action.keys_with(self._keys):
                 return action
         return None
+
+    def advice(self, text: str) -> str:
+        """What an error says, with the keys of the commands that it names."""
+        return with_keys(text, self.page.place if self.page is not None else "", self.key_of)
 
     # Actions
 

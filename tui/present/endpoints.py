@@ -1,5 +1,6 @@
 """Endpoints as rows and as detail."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -81,13 +82,15 @@ def error(row: "EndpointRow") -> str:
     return "; ".join(part for part in (row.error, row.fix) if part)
 
 
-def detail(row: "EndpointRow", width: int = BESIDE) -> list[Line]:
-    """All that is known of it, what is wrong first; in lines of `width` cells."""
+def detail(row: "EndpointRow", width: int = BESIDE, advice: Callable[[str], str] = str) -> list[Line]:
+    """All that is known of it, in lines of `width` cells; first what is wrong, and what to do as `advice` tells it."""
     room = width - NAMES
     state = sign("endpoint", row.state)
     lines: list[Line] = [((row.name, "title"),), (), *fields([("state", (str(state), state.tone))], NAMES, room)]
     if row.error:
-        lines += fields([("why", (row.error, "bad")), ("what to do", ADVICE.get(row.state, row.fix))], NAMES, room)
+        lines += fields(
+            [("why", (row.error, "bad")), ("what to do", ADVICE.get(row.state, advice(row.fix)))], NAMES, room
+        )
         again = "when its password has changed" if row.state == "login refused" else local(row.next_try)
         lines += fields([("asked again", again)], NAMES, room)
     free = "-" if row.free_bytes is None else f"{size(row.free_bytes)} of {size(row.capacity_bytes or 0)}"

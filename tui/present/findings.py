@@ -1,6 +1,6 @@
 """What a look at an endpoint found, as lines."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tui.present.states import sign
@@ -13,9 +13,9 @@ INDENT = 11
 """Cells of the sign and its word."""
 
 
-def lines(found: Sequence["Finding"], width: int) -> list[Line]:
-    """One finding below the other, what to do below it."""
-    return [line for finding in found for line in _lines(finding, max(20, width - INDENT))]
+def lines(found: Sequence["Finding"], width: int, advice: Callable[[str], str] = str) -> list[Line]:
+    """One finding below the other, what to do below it, as `advice` tells that."""
+    return [line for finding in found for line in _lines(finding, max(20, width - INDENT), advice)]
 
 
 def problems_first(found: Sequence["Finding"]) -> list["Finding"]:
@@ -23,13 +23,13 @@ def problems_first(found: Sequence["Finding"]) -> list["Finding"]:
     return sorted(found, key=lambda finding: ("missing", "warning", "ok").index(finding.state))
 
 
-def _lines(finding: "Finding", room: int) -> list[Line]:
+def _lines(finding: "Finding", room: int, advice: Callable[[str], str]) -> list[Line]:
     state = sign("finding", finding.state)
     first, *rest = wrapped(f"{finding.name}: {finding.detail}", room)
     blank: Cell = (" " * INDENT, "plain")
     told: list[Line] = [((fit(str(state), INDENT), state.tone), (first, "plain"))]
     told += [(blank, (line, "plain")) for line in rest]
-    told += [(blank, (line, "key")) for line in wrapped(f"-> {finding.fix}", room)] if finding.fix else []
+    told += [(blank, (line, "key")) for line in wrapped(f"-> {advice(finding.fix)}", room)] if finding.fix else []
     return told
 
 

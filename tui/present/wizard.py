@@ -1,7 +1,7 @@
 """What is filled in for a deployment, as a profile; and the plan of it in lines. Pure functions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,15 +73,17 @@ def _entry(vm: Vm) -> dict[str, Any]:
     return entry
 
 
-def plan(preview: "Preview", width: int) -> list[Line]:
-    """What is going to be done, and every problem with what to do about it."""
+def plan(preview: "Preview", width: int, advice: Callable[[str], str] = str) -> list[Line]:
+    """What is going to be done, and every problem with what to do about it, as `advice` tells that."""
     lines: list[Line] = []
     if preview.problems:
         count = len(preview.problems)
         lines.append(((f"! It cannot be deployed: {count} problem{'s' if count > 1 else ''}.", "bad"),))
         for number, problem in enumerate(preview.problems, 1):
             lines += [((line, "bad"),) for line in wrapped(f"{number}. {problem.what}", width)]
-            lines += [((f"   {line}", "plain"),) for line in wrapped(problem.fix, width - 3)] if problem.fix else []
+            lines += (
+                [((f"   {line}", "plain"),) for line in wrapped(advice(problem.fix), width - 3)] if problem.fix else []
+            )
         lines.append(())
     vms = preview.vms
     name = min(34, max([4, *(len(vm.name) for vm in vms)]))
@@ -110,4 +112,7 @@ def plan(preview: "Preview", width: int) -> list[Line]:
             (("space   ", "dim"), (space, "bad" if preview.space_needed > preview.space_free else "plain")),
             (("power   ", "dim"), ("on at the end" if preview.power_on else "left off", "plain")),
         ]
+    for warning in preview.warnings:
+        lines += [(), *[((line, "warn"),) for line in wrapped(f"! {warning.what}", width)]]
+        lines += [((f"  {line}", "plain"),) for line in wrapped(advice(warning.fix), width - 2)]
     return lines

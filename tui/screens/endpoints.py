@@ -38,7 +38,7 @@ class EndpointsPage(Page):
 
     def detail(self, row: Any, _now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row, self.detail_width)
+        return present.detail(row, self.detail_width, self.app.advice)
 
     def empty(self) -> list[Line]:
         """The newcomer's way."""

@@ -146,7 +146,7 @@ class FindingsScreen(Framed):
         self.query_one("#view", FrameLine).show(present.summary(look.found, look.doing))
         found = look.found if look.doing else present.problems_first(look.found)
         lines = self.query_one(Lines)
-        lines.show(present.lines(found, width - 4))
+        lines.show(present.lines(found, width - 4, self.app.advice))
         if bool(look.doing) != self._was_doing:  # what comes is followed, and at the end the problems are in view
             self._was_doing = bool(look.doing)
             scroll = lines.scroll_end if look.doing else lines.scroll_home

@@ -134,7 +134,9 @@ class Form(ModalScreen[bool]):
                 self.app.page.refused(error)
             return
         self._busy = False
-        self._say([((line, "bad"),) for line in wrapped(str(error), max(20, min(72, self.size.width - 6)))])
+        # What a field of this form sets right is not set right elsewhere.
+        told = str(error) if field else self.app.advice(str(error))
+        self._say([((line, "bad"),) for line in wrapped(told, max(20, min(72, self.size.width - 6)))])
         if field:
             self.query_one(f"#{field}").focus()
 

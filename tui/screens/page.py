@@ -343,7 +343,7 @@ class Page(Screen[None]):
     def refused(self, error: SlipwayError) -> None:
         """Something could not be done: the message line says why, `y` copies all of it."""
         self.app.last_error = str(error)
-        self.say(str(error), "bad")
+        self.say(self.app.advice(str(error)), "bad")
 
     # Actions
 

@@ -40,7 +40,7 @@ class PlanScreen(Framed):
 
     def on_resize(self) -> None:
         """As wide as there is room."""
-        self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4)))
+        self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4), self.app.advice))
         best = [("j k", "scroll"), ("esc", "back, to change it")]
         self.show_keys(best if self._preview.problems else [("enter", "deploy"), *best])
 
@@ -64,7 +64,7 @@ class PlanScreen(Framed):
     def _refused(self, error: SlipwayError) -> None:
         self._busy = False
         self.app.last_error = str(error)
-        self._say(((frame.one_line(str(error)), "bad"),))
+        self._say(((frame.one_line(self.app.advice(str(error))), "bad"),))
 
     def _say(self, line: Line) -> None:
         if self.is_attached:

@@ -202,7 +202,7 @@ class VmsScreen(Screen[None]):
         """It was not: say why."""
         self._busy = False
         if self.is_attached:
-            self._say(str(error), "bad")
+            self._say(self.app.advice(str(error)), "bad")
 
     @property
     def _fields(self) -> list[Widget]:
