@@ -10,9 +10,9 @@ class Watcher(Protocol):
     """Somebody who watches a deployment: a terminal, a log, a test. `item` is a VM's name or a template's uid."""
 
     def began(self, item: str, step: str, detail: str = "", /) -> None:
-        """The item entered a step: of a VM `waiting` `cloning` `importing` `verifying` `powering on`, of a template
-        `waiting` `preparing` `uploading` `completing` `taking the snapshot` `setting the attribute` `marking` `renaming`
-        `tidying` `staged`; or what ended it.
+        """The item entered a step: of a VM `waiting` `cloning` `checking` (where an OVA has warnings) `importing`
+        `verifying` `powering on`, of a template `waiting` `preparing` `checking` `uploading` `completing` `taking the
+        snapshot` `setting the attribute` `marking` `renaming` `tidying` `staged`; or what ended it.
         """
         ...
 

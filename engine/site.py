@@ -4,11 +4,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import LoginRefused, NotFound, SlipwayError
-from engine.vsphere.inventory import Target, drs_enabled, placement_host, target_of
-from engine.vsphere.refs import HostRef
+from engine.vsphere.datastores import roomiest
+from engine.vsphere.hosts import placement_host
+from engine.vsphere.inventory import Target, drs_enabled, target_of
+from engine.vsphere.refs import DatastoreRef, HostRef
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Trust
 from storage import endpoints
@@ -37,6 +39,17 @@ class Site:
     def folder_path(self) -> str:
         """The endpoint's VM folder as govc writes it."""
         return "/".join(part for part in (f"/{self.endpoint.datacenter}/vm", self.endpoint.vmfolder.strip("/")) if part)
+
+    def at(self, datastore: DatastoreRef, host: HostRef | None) -> "Site":
+        """The same site for a VM that goes to this datastore and host."""
+        return replace(self, target=replace(self.target, datastore=datastore), host=host)
+
+    def with_most_room(self) -> "Site":
+        """The same site with that member of its datastore cluster which has the most room now."""
+        if len(self.target.datastores) == 1:
+            return self
+        target = replace(self.target, datastore=roomiest(self.session, self.target.datastores))
+        return replace(self, target=target, host=placement_host(self.session, target, self.drs))
 
 
 def address_of(store: Store, endpoint: Endpoint) -> Address:

@@ -3,7 +3,7 @@
 An item's MoRef ids (`vm`, `task`) are valid only while `instance_uuid` is the vCenter's. Text not yet known is "".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -50,7 +50,9 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One VM of a deployment. `path` is how it came to be, `template` and `reason` for people."""
+    """One VM of a deployment. `path` is how it came to be, `datastore` where it is put; `template` and `reason` are
+    for people.
+    """
 
     id: int
     deployment_id: int
@@ -64,6 +66,7 @@ class Item:
     instance_uuid: str
     reason: str
     seconds: float
+    datastore: str = ""
 
 
 _UNKNOWN = {"path": "", "template": "", "vm": "", "task": "", "instance_uuid": "", "reason": "", "seconds": 0.0}
@@ -134,6 +137,15 @@ def items(store: Store, deployment_id: int) -> list[Item]:
     query = select(item_rows).where(item_rows.c.deployment_id == deployment_id).order_by(item_rows.c.id)
     with store.read() as tx:
         return [Item(**row) for row in tx.execute(query).mappings()]
+
+
+def place(store: Store, deployment_id: int, datastores: Mapping[str, str]) -> None:
+    """Note on which datastores the deployment's VMs are put, by their names."""
+    mine = item_rows.c.deployment_id == deployment_id
+    with store.begin() as tx:
+        for name, datastore in datastores.items():
+            of_vm = mine & (item_rows.c.name == name) & (item_rows.c.datastore != datastore)
+            tx.execute(change(item_rows).where(of_vm).values(datastore=datastore))
 
 
 def find_item(store: Store, item_id: int) -> Item | None:

@@ -158,6 +158,7 @@ items = Table(
     Column("instance_uuid", String, nullable=False),
     Column("reason", Text, nullable=False),
     Column("seconds", Float, nullable=False),
+    Column("datastore", String, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 

@@ -14,7 +14,7 @@ from engine.console.catalog import Catalog
 from engine.errors import BadInput, CertificateRefused, Failed, LoginRefused, NotFound, SlipwayError, Unreachable
 from engine.site import Site, address_of, open_site
 from engine.staging.templates import Template, listing
-from engine.vsphere.properties import read
+from engine.vsphere.datastores import look_at
 from engine.vsphere.session import Address
 from engine.vsphere.vms import vcenter_time
 from storage import endpoints
@@ -274,7 +274,7 @@ class _Eye:
         asked = time.monotonic()
         vcenter_time(site.session)
         latency = time.monotonic() - asked
-        space = read(site.session, site.target.datastore, "summary.freeSpace", "summary.capacity")
+        datastores = look_at(site.session, site.target.datastores)
         templates = tuple(listing(site, self._observer.catalog.listing()))
         self._failures = 0
         self._tell(
@@ -282,8 +282,8 @@ class _Eye:
                 state=State.READY,
                 version=str(site.session.content.about.version),
                 latency=latency,
-                free_bytes=int(space["summary.freeSpace"]),
-                capacity_bytes=int(space["summary.capacity"]),
+                free_bytes=sum(one.free for one in datastores),
+                capacity_bytes=sum(one.capacity for one in datastores),
                 templates=templates,
                 seen=datetime.now(UTC),
             )

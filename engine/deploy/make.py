@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from engine.cancel import Cancel
+from engine.catalog.admission import admit
 from engine.deploy.environment import ovf_environment
 from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem
@@ -35,7 +36,7 @@ from engine.vsphere.attributes import set_status, status_key
 from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
-from engine.vsphere.refs import PoolRef, TaskRef, VAppRef, VmRef
+from engine.vsphere.refs import PoolRef, SnapshotRef, TaskRef, VAppRef, VmRef
 from engine.vsphere.vms import Details, Vm
 
 log = logging.getLogger(__name__)
@@ -77,9 +78,11 @@ def find(making: Making) -> Vm | None:
     return _ours(making)
 
 
-def clone(making: Making, template: Details) -> VmRef:
-    """The clone of the template, made now or found. Raises Gone when the template vanished, StagingFault when cloning
-    itself cannot be done, else what a direct import would meet too.
+def clone(making: Making, template: Details, base: SnapshotRef | None) -> VmRef:
+    """The clone of the template, made now or found; a linked one on its snapshot `base`, None for a full one.
+
+    Raises Gone when the template vanished, StagingFault when cloning itself cannot be done, else what a direct import
+    would meet too.
     """
     _await_earlier(making)
     found = _ours(making)
@@ -95,6 +98,9 @@ def clone(making: Making, template: Details) -> VmRef:
         properties=item.properties,
         cpus=item.entry.vcpu,
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
+        ip_policy=_said(item, "IPAllocationPolicy"),
+        ip_protocol=_said(item, "IPProtocol"),
+        base=base,
     )
     making.watcher.began(item.name, "cloning", f"from {template.vm.name}")
     deadline = time.monotonic() + RESERVED_DEADLINE
@@ -141,6 +147,7 @@ def _found_or_imported(making: Making) -> VmRef:
             why=f"{item.component.uid} has no OVA file",
             fix=f"slipway component set-file {item.component.uid} OVA",
         )
+    admit(site.store, site.endpoint, item.component, package, item.name, making.watcher)
     making.watcher.began(item.name, "importing", f"uploading {package.name}")
     making.watcher.expects(item.name, upload_bytes(package))
     request = ImportRequest(
@@ -192,6 +199,10 @@ def finish(making: Making, ref: VmRef, template: str) -> None:
         disks_gib=item.entry.vdisks,
         cpus=item.entry.vcpu,
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
+        text=item.annotation or identity.text_of(source.vm.notes if source else _own_notes(item)),
+        ip_policy=_said(item, "IPAllocationPolicy"),
+        ip_protocol=_said(item, "IPProtocol"),
+        environment=_environment(making, machine),
         not_uuid=source.vm.instance_uuid if source else "",
         not_macs=frozenset(nic.macAddress for nic in source.nics if nic.macAddress) if source else frozenset(),
     )
@@ -200,20 +211,8 @@ def finish(making: Making, ref: VmRef, template: str) -> None:
     key = status_key(session) if machine.vm.custom else None
     if key is not None and machine.vm.custom.get(key):
         set_status(session, ref, item.name, key, "")
-        text=item.annotation or identity.text_of(source.vm.notes if source else _own_notes(item)),
-        ip_policy=_said(item, "IPAllocationPolicy"),
-        ip_protocol=_said(item, "IPProtocol"),
-        environment=_environment(making, machine),
 
 
-def _await_earlier(making: Making) -> None:
-    """Wait for a clone that an earlier attempt left running, whatever becomes of it."""
-    if making.earlier_task is None:
-        return
-    item = making.item
-    making.watcher.began(item.name, "waiting", "for a clone started earlier")
-    try:
-        tasks.wait(making.site.session, making.earlier_task, "finish the earlier clone of", item.name, making.cancel)
 def _said(item: PlannedItem, key: str) -> str:
     """What the component's spec says under that key, "" for nothing."""
     return str(item.component.spec.get(key) or "")
@@ -231,6 +230,14 @@ def _environment(making: Making, machine: Details) -> str:
     return ovf_environment((about.name, about.version, about.vendor), machine.vm.moid, item.properties)
 
 
+def _await_earlier(making: Making) -> None:
+    """Wait for a clone that an earlier attempt left running, whatever becomes of it."""
+    if making.earlier_task is None:
+        return
+    item = making.item
+    making.watcher.began(item.name, "waiting", "for a clone started earlier")
+    try:
+        tasks.wait(making.site.session, making.earlier_task, "finish the earlier clone of", item.name, making.cancel)
     except (Cancelled, EndpointUnreachable):
         raise
     except SlipwayError as error:

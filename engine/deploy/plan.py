@@ -3,28 +3,32 @@ changes.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from engine.cancel import Cancel
+from engine.catalog.admission import licence_problems, refusals, signature_problems
 from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
+from engine.deploy.linking import kind_of_clone
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
+from engine.deploy.placement import Place, Placer
 from engine.deploy.values import declared, given, problem_with
 from engine.deploy.variables import variables_for
-from engine.errors import BadInput, BadPackage, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError
+from engine.errors import BadInput, BadPackage, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError, VSphereFault
+from engine.ova.findings import Finding, Severity
 from engine.ova.package import Package
 from engine.site import Site
-from engine.ova.findings import Finding, Severity
 from engine.staging import templates
 from engine.staging.templates import Template
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
-from engine.vsphere.inventory import find_network, free_space
+from engine.vsphere.inventory import find_network
 from engine.vsphere.ovf_import import importable_package, upload_bytes
 from engine.vsphere.refs import NetworkRef, VmRef
 from engine.vsphere.vapps import find_vapp
@@ -32,9 +36,9 @@ from engine.vsphere.vms import Vm
 from storage import components, settings
 from storage.components import Component, Kind
 
-KIB_PER_GIB = 1 << 20
-
 log = logging.getLogger(__name__)
+
+KIB_PER_GIB = 1 << 20
 
 
 class Way(StrEnum):
@@ -47,7 +51,9 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """One VM to make. `why` says why it is not staged; `properties` are the rendered OVF values by key."""
+    """One VM to make. `why` says why it is not staged, or no linked clone where one is wanted; `properties` are the
+    rendered OVF values by key. `place` is None for a VM that is there already.
+    """
 
     entry: Entry
     name: str
@@ -61,6 +67,8 @@ class PlannedItem:
     networks: dict[str, NetworkRef]
     annotation: str = ""
     there: Vm | None = None
+    linked: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,12 @@ class Plan:
     space_needed: int
     space_free: int
     problems: tuple[SlipwayError, ...]
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def items(self) -> Iterator[PlannedItem]:
         """Every item in order."""
         return (item for step in self.steps for item in step)
-    warnings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The stable JSON form (docs/cli.md)."""
@@ -95,6 +103,9 @@ class Plan:
                     "address": item.address,
                     "component": item.component.uid,
                     "path": str(item.way),
+                    "linked": item.linked,
+                    "datastore": item.place.datastore_name if item.place else "",
+                    "host": item.place.host_name if item.place else "",
                     "why": item.why,
                 }
                 for item in self.items
@@ -104,13 +115,13 @@ class Plan:
             "space_needed_bytes": self.space_needed,
             "space_free_bytes": self.space_free,
             "problems": [problem.as_dict() for problem in self.problems],
+            "warnings": [{"where": one.where, "what": one.what, "fix": one.fix} for one in self.warnings],
         }
 
     def refusal(self) -> SlipwayError:
         """The plan's problem, or one error that lists all of them."""
         return self.problems[0] if len(self.problems) == 1 else PlanRefused(self.profile.name, self.problems)
 
-            "warnings": [{"where": one.where, "what": one.what, "fix": one.fix} for one in self.warnings],
     def check(self, begun: bool = False) -> None:
         """Raise the refusal when there is a problem.
 
@@ -121,27 +132,34 @@ class Plan:
             raise replace(self, problems=problems).refusal()
 
 
-def make_plan(site: Site, profile: Profile, password: str, cancel: Cancel) -> Plan:
-    """Look at everything the profile needs. Problems are collected, never raised; vCenter's own failures are raised."""
-    return _Planner(site, profile, password, cancel).plan()
+def make_plan(
+    site: Site, profile: Profile, password: str, cancel: Cancel, kept: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """Look at everything the profile needs. Problems are collected, never raised; vCenter's own failures are raised.
+
+    `kept` is VM name -> datastore, as an earlier plan of the same deployment chose it.
+    """
+    return _Planner(site, profile, password, cancel, Placer(site, kept)).plan()
 
 
 class _Planner:
     """What the items of one plan share: packages opened once, templates and networks looked up once, the problems."""
 
-    def __init__(self, site: Site, profile: Profile, password: str, cancel: Cancel) -> None:
+    def __init__(self, site: Site, profile: Profile, password: str, cancel: Cancel, placer: Placer) -> None:
         self.site = site
+        self.placer = placer
         self.cancel = cancel
         self.profile = profile
         self.password = password
         self.problems: list[SlipwayError] = []
+        self.found: dict[tuple[str, bool], tuple[Finding, ...]] = {}
         self.packages: dict[str, Package | None] = {}
         self.templates: dict[str, Template] = {}
         self.networks: dict[str, NetworkRef | None] = {}
+        self.staged: set[str] = set()
         self.portgroup = profile.network.portgroup or site.endpoint.network or ""
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
-        self.found: dict[tuple[str, bool], tuple[Finding, ...]] = {}
     def plan(self) -> Plan:
         self._check_vapp()
         taken = self._vms_there()
@@ -153,36 +171,26 @@ class _Planner:
         to_stage = {uid: item for uid, item in staged.items() if not self.templates[uid].usable}
         direct = [item for item in items if item.way is Way.DIRECT]
         uploads = [item.package for item in [*to_stage.values(), *direct] if item.package]
-        cloned = [item for item in items if item.way is Way.STAGED]
-        needed = sum(self._space(item) for item in [*to_stage.values(), *direct, *cloned])
-        free = free_space(self.site.session, self.site.target.datastore)
-        if needed > free:
-            self.problems.append(
-                NoSpace(
-                    "cannot fit",
-                    on=self.profile.name,
-                    why=f"{needed >> 20} MiB are needed on {self.site.endpoint.datastore}, {free >> 20} are free",
-                )
-            )
+        self.problems += self.placer.shortages(self.profile.name)
         return Plan(
             profile=self.profile,
             steps=steps,
             to_stage=tuple(to_stage),
             templates=self.templates,
             upload_bytes=sum(upload_bytes(package) for package in uploads),
-            space_needed=needed,
-            space_free=free,
+            space_needed=self.placer.needed,
+            space_free=self.placer.free,
             # One missing file is one problem, however many VMs need it.
             problems=tuple({str(problem): problem for problem in self.problems}.values()),
+            warnings=tuple(
+                dict.fromkeys(one for found in self.found.values() for one in found if one.severity is Severity.WARNING)
+            ),
         )
 
     def _item(self, entry: Entry, taken: dict[str, Vm]) -> PlannedItem | None:
         """The planned item, or None with the reasons among the problems."""
         self.cancel.check()
         before = len(self.problems)
-            warnings=tuple(
-                dict.fromkeys(one for found in self.found.values() for one in found if one.severity is Severity.WARNING)
-            ),
         name = entry.vm_name(self.profile.domain)
         component = self._component(entry.component_uid)
         default = self._network(self.portgroup)
@@ -194,6 +202,10 @@ class _Planner:
         template = self._template(component)
         package = self._package(component)
         way, why = self._way(component, template)
+        linked = False
+        self._admit(component, package, sent=way is Way.DIRECT or not (template and template.usable))
+        if way is Way.STAGED and template:
+            linked, why = self._linked(entry, package, template)
         why_not = obstacle(component)
         if why_not and not (way is Way.STAGED and template and template.usable):
             self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
@@ -203,7 +215,7 @@ class _Planner:
         self._check_disks(entry, component, package)
         if len(self.problems) > before or default is None or (package is None and way is Way.DIRECT):
             return None
-        return PlannedItem(
+        item = PlannedItem(
             entry=entry,
             name=name,
             address=str(self.profile.address(entry)),
@@ -216,7 +228,31 @@ class _Planner:
             networks={ovf_name: network for ovf_name, network in networks.items() if network},
             annotation=annotation,
             there=there,
+            linked=linked,
         )
+        return item if item.way is Way.SKIPPED else self._placed(item)
+
+    def _placed(self, item: PlannedItem) -> PlannedItem | None:
+        """The item with its place, whose room it takes; a template that is staged for it takes some first."""
+        uid = item.component.uid
+        if item.way is Way.STAGED and not self.templates[uid].usable and uid not in self.staged:
+            self.staged.add(uid)
+            self.placer.take_template(self._space(item))
+        try:
+            networks = {item.network, *item.networks.values()}
+            place = self.placer.place(item.entry, item.name, networks)
+        except (BadInput, NotFound, VSphereFault) as error:
+            self.problems.append(error)
+            return None
+        self.placer.take(place, 0 if item.linked else self._space(item))
+        return replace(item, place=place)
+
+    def _linked(self, entry: Entry, package: Package | None, template: Template) -> tuple[bool, str]:
+        try:
+            return kind_of_clone(self.site, entry, package, template)
+        except BadInput as error:
+            self.problems.append(error)
+            return False, ""
 
     def _way(self, component: Component, template: Template | None) -> tuple[Way, str]:
         if not self.staging_on:
@@ -252,6 +288,17 @@ class _Planner:
                 except BadPackage as error:
                     self.problems.append(error)
         return self.packages[component.uid]
+
+    def _admit(self, component: Component, package: Package | None, sent: bool) -> None:
+        """Its licence accepted; and its signature as the endpoint asks, if it is sent there."""
+        asked = component.uid, sent
+        if package is None or asked in self.found:
+            return
+        found = licence_problems(component, package)
+        if sent:
+            found += signature_problems(self.site.store, self.site.endpoint, package)
+        self.found[asked] = found
+        self.problems += refusals(found)
 
     def _template(self, component: Component) -> Template | None:
         if not self.staging_on or component.kind is not Kind.L1:
@@ -344,6 +391,8 @@ class _Planner:
                 self.problems.append(BadInput("cannot map the networks of", on=name, why=why, fix=fix))
             return {}
         known = [network.name for network in package.descriptor.networks]
+        if unknown := ", ".join(portgroups.keys() - known):
+            log.info("%s: NetworkMapping names %s, which %s does not have", component.uid, unknown, package.name)
         for ovf_name in entry.networks:
             if ovf_name not in known:
                 self.problems.append(
@@ -353,6 +402,7 @@ class _Planner:
                         why=f"{package.name} has {', '.join(known) or 'none'}",
                     )
                 )
+        return {ovf_name: self._network(wanted[ovf_name]) for ovf_name in known if ovf_name in wanted}
 
     def _check_disks(self, entry: Entry, component: Component, package: Package | None) -> None:
         if package is None:
@@ -373,8 +423,6 @@ class _Planner:
                     on=self.profile.vapp,
                     why="the cluster has DRS off, and vApps need it",
                     fix="turn on DRS, or leave vapp: out of the profile",
-        if unknown := ", ".join(portgroups.keys() - known):
-            log.info("%s: NetworkMapping names %s, which %s does not have", component.uid, unknown, package.name)
                 )
             )
 
@@ -384,7 +432,6 @@ class _Planner:
         return vms_around(self.site, vapp)
 
     def _space(self, item: PlannedItem) -> int:
-        return {ovf_name: self._network(wanted[ovf_name]) for ovf_name in known if ovf_name in wanted}
         """Bytes that the item's disks take: populated size for thin ones, capacity otherwise, the archive's size
         where nothing else is known.
         """

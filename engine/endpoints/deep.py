@@ -29,6 +29,7 @@ from engine.vsphere.clone import CloneRequest, declared_property, start_clone
 from engine.vsphere.hardware import nic_backing
 from engine.vsphere.inventory import folders_in, networks_of
 from engine.vsphere.refs import FolderRef, NetworkRef, TaskRef, VmRef
+from engine.vsphere.snapshots import base_of
 from engine.vsphere.vms import Details, Vm
 from storage.components import Component, Kind
 from storage.store import Store, next_token
@@ -106,7 +107,8 @@ def _stage_and_clone(trial: _Trial, scratch: Path) -> None:
     component = _component(trial.uid, path, checksum)
     with _step(trial, "stage") as notes:
         network = site.target.network or _any_network(site)
-        template = stage(site, Staging(component, package, network), Nobody(), trial.cancel)
+        staging = Staging(component, package, network, linked=site.endpoint.linked_clones)
+        template = stage(site, staging, Nobody(), trial.cancel)
         notes.append(template.path)
     with _step(trial, "look at the template") as notes:
         found = _template(trial, component, package, template)
@@ -191,6 +193,7 @@ def _clone(trial: _Trial, template: Details, wanted: Wanted) -> VmRef:
         properties=wanted.properties,
         cpus=wanted.cpus,
         memory_mb=wanted.memory_mb,
+        base=base_of(site.session, template.vm.ref) if site.endpoint.linked_clones else None,
     )
     task = start_clone(site.session, site.target, template, site.target.pool, site.host, request)
     trial.clone_tasks.append(task)

@@ -13,18 +13,19 @@ from engine.errors import BadInput, CertificateRefused, LoginRefused, NotFound, 
 from engine.site import address_of, login_turn
 from engine.staging.templates import FOLDER
 from engine.vsphere.attributes import STAGING_STATUS, status_key
+from engine.vsphere.datastores import look_at, roomiest
+from engine.vsphere.hosts import placement_host
 from engine.vsphere.inventory import (
     Target,
     child_folder,
     drs_enabled,
     find_datacenter,
-    find_datastore,
+    find_datastores,
     find_folder,
     find_host,
     find_network,
     find_pool,
     is_standalone,
-    placement_host,
     shown_name,
 )
 from engine.vsphere.properties import read
@@ -50,21 +51,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The endpoint's objects as far as they were found."""
+    """The endpoint's objects as far as they were found. `datastores`: the one, or the members of the cluster."""
 
     datacenter: Any = None
     compute: Any = None
     pool: Any = None
-    datastore: Any = None
+    datastores: tuple[Any, ...] = ()
     folder: Any = None
     network: Any = None
     host: Any = None
 
-    def target(self) -> Target | None:
+    def target(self, session: Session) -> Target | None:
         """Where VMs go, None while something it needs is missing."""
-        if not (self.datacenter and self.compute and self.datastore and self.folder):
+        if not (self.datacenter and self.compute and self.datastores and self.folder):
             return None
-        return Target(self.datacenter, self.compute, self.pool, self.datastore, self.folder, self.network, self.host)
+        return Target(
+            datacenter=self.datacenter,
+            compute=self.compute,
+            pool=self.pool,
+            datastores=self.datastores,
+            datastore=roomiest(session, self.datastores),
+            folder=self.folder,
+            network=self.network,
+            host=self.host,
+        )
 
 
 def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:
@@ -91,7 +101,7 @@ def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:
         yield from findings
         hosts, findings = hosts_of(session, objects.compute)
         yield from findings
-        yield from _guarded("datastore", lambda: _datastore(session, objects, hosts))
+        yield from _guarded("datastore", lambda: _datastores(session, objects, hosts))
         yield from _guarded("network", lambda: _network(objects, hosts, endpoint))
         yield from _guarded("host system", lambda: _host_system(objects, hosts, endpoint))
         yield from privileges.check(session, _asked_of(objects, endpoint))
@@ -178,7 +188,8 @@ def find_objects(session: Session, endpoint: NewEndpoint) -> tuple[Objects, list
         endpoint.resource_pool,
         lambda: find_pool(session, inside["hostFolder"], endpoint.resource_pool),
     ) or (None, None)
-    datastore = found("datastore", endpoint.datastore, lambda: find_datastore(session, datacenter, endpoint.datastore))
+    name_of_store = endpoint.datastore
+    stores = found("datastore", name_of_store, lambda: find_datastores(session, datacenter, name_of_store)) or ()
     shown = endpoint.vmfolder or "the datacenter's own"
     folder = found("VM folder", shown, lambda: find_folder(session, inside["vmFolder"], endpoint.vmfolder))
     network = host = None
@@ -188,25 +199,27 @@ def find_objects(session: Session, endpoint: NewEndpoint) -> tuple[Objects, list
     if endpoint.host_system and compute is not None:
         system = endpoint.host_system
         host = found("host system", system, lambda: find_host(session, compute, system))
-    return Objects(datacenter, compute, pool, datastore, folder, network, host), findings
+    return Objects(datacenter, compute, pool, stores, folder, network, host), findings
 
 
-def _datastore(session: Session, objects: Objects, hosts: Hosts) -> list[Finding]:
-    if objects.datastore is None:
-        return []
-    summary = read(session, objects.datastore, "summary")["summary"]
-    name = "datastore space"
-    if not summary.accessible:
-        return [missing(name, "not accessible", "look at its storage and hosts in vCenter")]
+def _datastores(session: Session, objects: Objects, hosts: Hosts) -> list[Finding]:
+    """Each datastore's room, and who sees it; of a datastore cluster one good member is enough."""
+    known = look_at(session, objects.datastores)
+    several = len(known) > 1
+    some_good = any(not one.why_not for one in known)
     found = []
-    if summary.maintenanceMode and summary.maintenanceMode != "normal":
-        found.append(warning(name, f"in maintenance ({summary.maintenanceMode})", "end the maintenance in vCenter"))
-    free = f"{summary.freeSpace / (1 << 30):.1f} GiB free of {summary.capacity / (1 << 30):.1f}"
-    if summary.freeSpace < LITTLE_SPACE:
-        found.append(warning(name, free, "free space, or name another datastore"))
-    else:
-        found.append(fine(name, free))
-    return [*found, *seen_by("datastore hosts", objects.datastore, "datastore", hosts)]
+    for one in known:
+        name, of = "datastore space", f"{one.name}: " if several else ""
+        free = f"{of}{one.free / (1 << 30):.1f} GiB free of {one.capacity / (1 << 30):.1f}"
+        if one.why_not:
+            state = warning if some_good else missing
+            found.append(state(name, f"{of}{one.why_not}", "look at it, its storage and its hosts in vCenter"))
+        elif one.free < LITTLE_SPACE:
+            found.append(warning(name, free, "free space, or name another datastore"))
+        else:
+            found.append(fine(name, free))
+        found += seen_by(f"datastore hosts {one.name}" if several else "datastore hosts", one.ref, "datastore", hosts)
+    return found
 
 
 def _network(objects: Objects, hosts: Hosts, endpoint: Endpoint) -> list[Finding]:
@@ -231,7 +244,7 @@ def _host_system(objects: Objects, hosts: Hosts, endpoint: Endpoint) -> list[Fin
         ]
     if values.get("runtime.inMaintenanceMode"):
         return [missing(name, "it is in maintenance mode", "end the maintenance, or name another host")]
-    if objects.datastore is not None and objects.datastore not in (values.get("datastore") or []):
+    if objects.datastores and not set(objects.datastores) & set(values.get("datastore") or []):
         return [
             missing(
                 name, f"it does not see the datastore {endpoint.datastore}", "name another host or another datastore"
@@ -240,14 +253,14 @@ def _host_system(objects: Objects, hosts: Hosts, endpoint: Endpoint) -> list[Fin
     return []
 
 
-def _asked_of(objects: Objects, endpoint: Endpoint) -> dict[str, tuple[Any, str]]:
+def _asked_of(objects: Objects, endpoint: Endpoint) -> dict[str, tuple[list[Any], str]]:
     candidates = {
-        "VM folder": (objects.folder, endpoint.vmfolder or "vm"),
-        "resource pool": (objects.pool, endpoint.resource_pool),
-        "datastore": (objects.datastore, endpoint.datastore),
-        "network": (objects.network, endpoint.network or ""),
+        "VM folder": ([objects.folder], endpoint.vmfolder or "vm"),
+        "resource pool": ([objects.pool], endpoint.resource_pool),
+        "datastore": (list(objects.datastores), endpoint.datastore),
+        "network": ([objects.network], endpoint.network or ""),
     }
-    return {kind: (ref, name) for kind, (ref, name) in candidates.items() if ref is not None}
+    return {kind: (refs, name) for kind, (refs, name) in candidates.items() if refs not in ([], [None])}
 
 
 def _drs(session: Session, objects: Objects, endpoint: Endpoint) -> list[Finding]:
@@ -257,7 +270,7 @@ def _drs(session: Session, objects: Objects, endpoint: Endpoint) -> list[Finding
         name = read(session, objects.compute, "name")["name"]
         return [fine("DRS", f"not needed: every VM goes to the host {shown_name(name)}; profiles may use vapp:")]
     drs = drs_enabled(session, objects.compute)
-    target = objects.target()
+    target = objects.target(session)
     host = placement_host(session, target, drs) if target else None
     placed = f"VMs are placed on {shown_name(read(session, host, 'name')['name'])}" if host else "DRS places the VMs"
     if drs:

@@ -57,8 +57,10 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def check(session: Session, objects: Mapping[str, tuple[Any, str]]) -> list[Finding]:
-    """One finding per object. `objects`: kind, as in NEEDED -> (managed object, its name), as far as found."""
+def check(session: Session, objects: Mapping[str, tuple[list[Any], str]]) -> list[Finding]:
+    """One finding per kind. `objects`: kind, as in NEEDED -> (managed objects, their name), as far as found: several
+    are the members of a datastore cluster, and each must be granted.
+    """
     try:
         login = read(session, session.content.sessionManager, "currentSession")["currentSession"].key
         attribute_there = status_key(session) is not None
@@ -67,17 +69,17 @@ def check(session: Session, objects: Mapping[str, tuple[Any, str]]) -> list[Find
     found = (
         []
         if attribute_there
-        else [_on(session, login, "root", session.content.rootFolder, "vCenter", DEFINE_ATTRIBUTE)]
+        else [_on(session, login, "root", [session.content.rootFolder], "vCenter", DEFINE_ATTRIBUTE)]
     )
     return found + [
         _on(session, login, kind, *objects[kind], needed) for kind, needed in NEEDED.items() if kind in objects
     ]
 
 
-def _on(session: Session, login: str, kind: str, entity: Any, name: str, needed: tuple[str, ...]) -> Finding:
+def _on(session: Session, login: str, kind: str, entities: list[Any], name: str, needed: tuple[str, ...]) -> Finding:
     subject = f"privileges on {kind}"
     try:
-        lacking = _lacking(session, login, entity, name, needed)
+        lacking = _lacking(session, login, entities, name, needed)
     except SlipwayError as error:
         return failed(subject, error)
     if not lacking:
@@ -89,11 +91,11 @@ def _on(session: Session, login: str, kind: str, entity: Any, name: str, needed:
     return missing(subject, f"{name}: {session.address.username} lacks {', '.join(lacking)}", fix)
 
 
-def _lacking(session: Session, login: str, entity: Any, name: str, needed: tuple[str, ...]) -> list[str]:
+def _lacking(session: Session, login: str, entities: list[Any], name: str, needed: tuple[str, ...]) -> list[str]:
     """What the logged-in account may not do. A privilege that vCenter says nothing about counts as lacking."""
     manager = session.content.authorizationManager
     answers = session.call(
-        "ask for the privileges on", name, manager.HasPrivilegeOnEntities, [entity], login, list(needed)
+        "ask for the privileges on", name, manager.HasPrivilegeOnEntities, entities, login, list(needed)
     )
-    granted = {one.privId for answer in answers or [] for one in answer.privAvailability if one.isGranted}
-    return [privilege for privilege in needed if privilege not in granted]
+    granted = [{one.privId for one in answer.privAvailability if one.isGranted} for answer in answers or []]
+    return [privilege for privilege in needed if not granted or any(privilege not in some for some in granted)]

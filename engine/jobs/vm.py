@@ -6,6 +6,7 @@ Each may run again from its start, in another process: it looks first (DESIGN.md
 from collections.abc import Callable
 
 from engine.deploy import make
+from engine.deploy.linking import NO_BASE
 from engine.deploy.make import Making
 from engine.deploy.plan import Way
 from engine.errors import Failed, Gone, SlipwayError, StagingFault
@@ -16,6 +17,7 @@ from engine.staging import templates
 from engine.staging.identity import Identity
 from engine.vsphere import vms
 from engine.vsphere.refs import TaskRef, VmRef, moid
+from engine.vsphere.snapshots import base_of
 from storage import deployments, jobs, steps
 from storage.deployments import Item
 from storage.jobs import Job, State
@@ -59,12 +61,17 @@ def clone(work: Work, item: Item, now: Now) -> Now:
     """Clone the template; one that vanished is resolved once more before any fallback (DESIGN.md rule 1)."""
     try:
         source = vms.details(work.site.session, work.site.session.managed(VmRef, now["template"]))
-        ref = make.clone(_making(work, item, _earlier(work, item)), source)
+        planned = work.planned(item)
+        base = base_of(work.site.session, source.vm.ref) if planned.linked else None
+        ref = make.clone(_making(work, item, _earlier(work, item)), source, base)
     except Gone as error:
         if now["vanished"]:
             raise StagingFault("cannot clone", on=item.name, why=str(error)) from error
         return {"next": "template", "vanished": 1}
-    deployments.update_item(work.store, item.id, vm=moid(ref), path=Way.STAGED, template=item.component_uid, reason="")
+    reason = f"full clone: {NO_BASE}" if planned.linked and base is None else planned.why
+    deployments.update_item(
+        work.store, item.id, vm=moid(ref), path=Way.STAGED, template=item.component_uid, reason=reason
+    )
     return {"next": "finish", "vm": moid(ref), "template": now["template"]}
 
 
@@ -162,8 +169,8 @@ def _error_of(job: Job) -> SlipwayError:
 
 
 def _making(work: Work, item: Item, earlier: Item | None) -> Making:
-    site = work.site
     planned = work.planned(item)
+    site = work.site.at(planned.place.datastore, planned.place.host) if planned.place else work.site
     with work.store.read() as tx:
         created = work.store.now(tx).isoformat(timespec="seconds").replace("+00:00", "Z")
     mine = Identity(

@@ -66,8 +66,11 @@ class Work:
         with self._lock:
             if self._plan is None:
                 ordered = ordered_of(self.store, self.deployment)
-                plan = make_plan(self.site, ordered.profile, ordered.password, self.cancel)
+                kept = {item.name: item.datastore for item in deployments.items(self.store, self.deployment.id)}
+                plan = make_plan(self.site, ordered.profile, ordered.password, self.cancel, kept)
                 plan.check(begun=True)
+                chosen = {item.name: item.place.datastore_name for item in plan.items if item.place}
+                deployments.place(self.store, self.deployment.id, chosen)
                 self._plan = plan
             return self._plan
 

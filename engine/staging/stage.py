@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from engine.cancel import Cancel
+from engine.catalog.admission import admit
 from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
@@ -221,11 +222,13 @@ def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, wat
         checksum=component.checksum,
         **staging.options,  # type: ignore[arg-type]
     )
+    admit(site.store, site.endpoint, component, package, uid, watcher)
     watcher.began(uid, "uploading", f"{package.name} to {site.endpoint.name}")
     watcher.expects(uid, size)
-    session, target = site.session, site.target
+    place = site.with_most_room()
+    session, target = site.session, place.target
     while_held, sending = _WhileHeld(cancel, site.store, claim), _Sending(uid, size, watcher)
-    ref = import_vm(session, target, request, folder, target.pool, site.host, while_held, sending.sent)
+    ref = import_vm(session, target, request, folder, target.pool, place.host, while_held, sending.sent)
     return vms.look(session, ref)
 
 

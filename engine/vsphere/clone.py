@@ -9,6 +9,7 @@ from pyVmomi import vim
 from engine.errors import BadInput
 from engine.vsphere.hardware import connected_to
 from engine.vsphere.inventory import Target, vsphere_name
+from engine.vsphere.ip_assignment import assignment_change
 from engine.vsphere.session import Session
 from engine.vsphere.vms import Details
 
@@ -18,7 +19,8 @@ class CloneRequest:
     """The VM to make. `backings`: one per adapter of the template, in its order (more are for adapters that are added
     later); `properties`: OVF key -> value.
 
-    `cpus` and `memory_mb` None keep the template's.
+    `cpus` and `memory_mb` None keep the template's, as "" does for how the guest gets its IP address. `base` is the
+    snapshot that a linked clone stands on; None: a full clone.
     """
 
     name: str
@@ -27,6 +29,9 @@ class CloneRequest:
     properties: Mapping[str, str] = field(repr=False)
     cpus: int | None = None
     memory_mb: int | None = None
+    ip_policy: str = ""
+    ip_protocol: str = ""
+    base: vim.vm.Snapshot | None = None
 
 
 def start_clone(
@@ -47,12 +52,14 @@ def start_clone(
         deviceChange=[connected_to(nic, to) for nic, to in zip(template.nics, request.backings, strict=False)],
     )
     edits = property_edits(template.properties, request.properties, request.name)
-    if edits:
-        config.vAppConfig = vim.vApp.VmConfigSpec(property=edits)
-    # A full clone even of a template that has a snapshot: its disks could not grow otherwise (CAPV #1189).
-    full = vim.vm.RelocateSpec.DiskMoveOptions.moveAllDiskBackingsAndConsolidate
-    location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host, diskMoveType=full)
-    spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config)
+    assignment = assignment_change(template.assignment, request.ip_policy, request.ip_protocol)
+    if edits or assignment:
+        config.vAppConfig = vim.vApp.VmConfigSpec(property=edits, ipAssignment=assignment)
+    options = vim.vm.RelocateSpec.DiskMoveOptions
+    # Consolidated even of a template that has a snapshot: a full clone's disks could not grow otherwise (CAPV #1189).
+    disks = options.createNewChildDiskBacking if request.base else options.moveAllDiskBackingsAndConsolidate
+    location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host, diskMoveType=disks)
+    spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config, snapshot=request.base)
     clone, name = template.vm.ref.CloneVM_Task, vsphere_name(request.name)
     task: vim.Task = session.call(f"clone {template.vm.name} as", request.name, clone, target.folder, name, spec)
     return task

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote
 
 from pyVmomi import vim
 
-from engine.errors import BadInput, EndpointUnreachable, NameTaken, NotFound, VSphereFault
+from engine.errors import BadInput, EndpointUnreachable, NameTaken, NotFound
+from engine.vsphere.datastores import roomiest
 from engine.vsphere.properties import below, read, read_many
 from engine.vsphere.session import Session
 from storage.endpoints import Endpoint
@@ -23,11 +24,16 @@ _ESCAPED = "%/\\"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an endpoint's VMs go, as managed objects. `host` only when the endpoint names one."""
+    """Where an endpoint's VMs go, as managed objects. `host` only when the endpoint names one.
+
+    `datastores` are what the endpoint names: one, or the members of a datastore cluster. `datastore` is the one of them
+    that had the most room when the names were resolved.
+    """
 
     datacenter: vim.Datacenter
     compute: vim.ComputeResource
     pool: vim.ResourcePool
+    datastores: tuple[vim.Datastore, ...]
     datastore: vim.Datastore
     folder: vim.Folder
     network: vim.Network | None
@@ -39,11 +45,13 @@ def target_of(session: Session, endpoint: Endpoint) -> Target:
     datacenter = find_datacenter(session, endpoint.datacenter)
     inside = read(session, datacenter, "vmFolder", "hostFolder")
     compute, pool = find_pool(session, inside["hostFolder"], endpoint.resource_pool)
+    datastores = find_datastores(session, datacenter, endpoint.datastore)
     return Target(
         datacenter=datacenter,
         compute=compute,
         pool=pool,
-        datastore=find_datastore(session, datacenter, endpoint.datastore),
+        datastores=datastores,
+        datastore=roomiest(session, datastores),
         folder=find_folder(session, inside["vmFolder"], endpoint.vmfolder),
         network=find_network(session, datacenter, endpoint.network) if endpoint.network else None,
         host=find_host(session, compute, endpoint.host_system) if endpoint.host_system else None,
@@ -52,27 +60,28 @@ def target_of(session: Session, endpoint: Endpoint) -> Target:
 
 def find_datacenter(session: Session, name: str) -> vim.Datacenter:
     """The datacenter of that name, in whichever folder it is."""
-    found: vim.Datacenter = _only(
-        below(session, session.content.rootFolder, vim.Datacenter, "name"), "datacenter", name
-    )
+    found: vim.Datacenter = only(below(session, session.content.rootFolder, vim.Datacenter, "name"), "datacenter", name)
     return found
 
 
-def find_datastore(session: Session, datacenter: vim.Datacenter, name: str) -> vim.Datastore:
-    """The datastore of that name in the datacenter."""
-    stores = read(session, datacenter, "datastore").get("datastore") or []
-    found: vim.Datastore = _only(read_many(session, stores, "name"), "datastore", name)
-    return found
-
-
-def free_space(session: Session, datastore: vim.Datastore) -> int:
-    """Free bytes of the datastore."""
-    return int(read(session, datastore, "summary.freeSpace").get("summary.freeSpace") or 0)
+def find_datastores(session: Session, datacenter: vim.Datacenter, name: str) -> tuple[vim.Datastore, ...]:
+    """The datastore of that name in the datacenter, or the members of the datastore cluster of that name."""
+    rows = read_many(session, read(session, datacenter, "datastore").get("datastore") or [], "name")
+    if not any(shown_name(values["name"]) == name for _, values in rows):
+        folder = read(session, datacenter, "datastoreFolder")["datastoreFolder"]
+        rows += below(session, folder, vim.StoragePod, "name")
+    found = only(rows, "datastore", name)
+    if not isinstance(found, vim.StoragePod):
+        return (found,)
+    members = read(session, found, "childEntity").get("childEntity") or []
+    if not members:
+        raise NotFound("no datastore in the datastore cluster", on=name, fix="add one, or name another")
+    return tuple(members)
 
 
 def find_network(session: Session, datacenter: vim.Datacenter, name: str) -> vim.Network:
     """The network or portgroup of that name in the datacenter (standard, distributed or opaque)."""
-    found: vim.Network = _only(networks_of(session, datacenter), "portgroup", name)
+    found: vim.Network = only(networks_of(session, datacenter), "portgroup", name)
     return found
 
 
@@ -88,7 +97,7 @@ def networks_of(session: Session, datacenter: vim.Datacenter) -> list[tuple[vim.
 def find_host(session: Session, compute: vim.ComputeResource, name: str) -> vim.HostSystem:
     """The ESXi host of that name in the cluster."""
     hosts = read(session, compute, "host").get("host") or []
-    found: vim.HostSystem = _only(read_many(session, hosts, "name"), "ESXi host", name)
+    found: vim.HostSystem = only(read_many(session, hosts, "name"), "ESXi host", name)
     return found
 
 
@@ -104,7 +113,7 @@ def find_pool(session: Session, host_folder: vim.Folder, name: str) -> tuple[vim
             pool = values["resourcePool"]
             for part in rest:
                 if part != "Resources":
-                    pool = _only(_pools_in(session, pool), "resource pool", part)
+                    pool = only(_pools_in(session, pool), "resource pool", part)
             return cluster, pool
     pools = [
         row
@@ -117,7 +126,7 @@ def find_pool(session: Session, host_folder: vim.Folder, name: str) -> tuple[vim
     if not alike:
         names = [shown_name(values["name"]) for _, values in [*pools, *clusters]]
         raise _missing("resource pool or cluster", name, names)
-    pool = _only(alike, "resource pool", name)
+    pool = only(alike, "resource pool", name)
     return next(values["owner"] for found, values in alike if found == pool), pool
 
 
@@ -137,7 +146,7 @@ def find_folder(session: Session, root: vim.Folder, path: str) -> vim.Folder:
     folder = root
     for part in path.strip("/").split("/"):
         if part:
-            folder = _only(folders_in(session, folder), "VM folder", part)
+            folder = only(folders_in(session, folder), "VM folder", part)
     return folder
 
 
@@ -177,37 +186,6 @@ def drs_enabled(session: Session, compute: vim.ComputeResource) -> bool:
     return bool(read(session, compute, "configurationEx")["configurationEx"].drsConfig.enabled)
 
 
-def placement_host(session: Session, target: Target, drs: bool) -> vim.HostSystem | None:
-    """The host to name in ImportVApp and RelocateSpec: the endpoint's own, None with DRS, else a connected one that
-    sees the datastore.
-    """
-    if target.host or drs:
-        return target.host
-    rows = read_many(
-        session,
-        read(session, target.compute, "host").get("host") or [],
-        "name",
-        "runtime.connectionState",
-        "runtime.inMaintenanceMode",
-        "datastore",
-    )
-    host: vim.HostSystem
-    for host, values in sorted(rows, key=lambda row: str(row[1]["name"])):
-        connected = values.get("runtime.connectionState") == vim.HostSystem.ConnectionState.connected
-        if (
-            connected
-            and not values.get("runtime.inMaintenanceMode")
-            and target.datastore in (values.get("datastore") or [])
-        ):
-            return host
-    raise VSphereFault(
-        "cannot place a VM in",
-        on=str(read(session, target.compute, "name")["name"]),
-        why="DRS is off and no connected host sees the datastore",
-        fix="turn on DRS, or name one with: slipway endpoint update NAME --host-system ESXI",
-    )
-
-
 def vsphere_name(name: str) -> str:
     """`name` as vSphere stores it: `%`, `/` and `\\` escaped."""
     return "".join(quote(char, safe="").lower() if char in _ESCAPED else char for char in name)
@@ -218,8 +196,8 @@ def shown_name(name: str) -> str:
     return unquote(name)
 
 
-def _only(rows: Iterable[tuple[Any, dict[str, Any]]], kind: str, name: str) -> Any:
-    """The one row of that name."""
+def only(rows: Iterable[tuple[Any, dict[str, Any]]], kind: str, name: str) -> Any:
+    """The one object of that name. Raises NotFound with the nearest name, BadInput when there are several."""
     rows = list(rows)
     alike = [obj for obj, values in rows if shown_name(values["name"]) == name]
     if len(alike) > 1:

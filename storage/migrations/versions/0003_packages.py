@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("components", sa.Column("eula_digest", sa.String, nullable=False, server_default=""))
     op.add_column("components", sa.Column("eula_by", sa.String, nullable=False, server_default=""))
     op.add_column("components", sa.Column("eula_at", UtcTime))
+    op.add_column("items", sa.Column("datastore", sa.String, nullable=False, server_default=""))
     settings = sa.table("settings", sa.column("name"), sa.column("value"), sa.column("description"))
     there = set(op.get_bind().execute(sa.select(settings.c.name)).scalars())
     for name, value, description in SETTINGS:
