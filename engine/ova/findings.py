@@ -1,6 +1,6 @@
 """What is wrong or worth knowing about a package: one value for every reader, check and screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,6 +54,12 @@ class Finding:
     def note(cls, where: str, what: str, fix: str = "") -> "Finding":
         """This is for who wants to know all."""
         return cls(Severity.NOTE, where, what, fix)
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors, warnings, notes; those alike as they came."""
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda one: order.index(one.severity)))
 
 
 def place(file: str, line: int, element: str) -> str:
