@@ -20,13 +20,14 @@ from pydantic import AfterValidator, Strict
 from engine.catalog.documents import Name, Text, build, read_json, refuse_all
 from engine.catalog.rendering import fault_in
 from engine.catalog.supply import supplied
+from engine.catalog.variants import NAME_LIMIT, PROVISIONINGS
 from engine.errors import BadInput
 from storage import components
 from storage.components import Component, Kind
 from storage.store import Store
 
-# A template is called like its uid; `<uid>.staging-<store>-<token>` must stay below vSphere's 80 characters.
-UID_LIMIT = 50
+UID_LIMIT = NAME_LIMIT
+"""A template is called like its uid."""
 
 
 def _part_of_uid(text: str) -> str:
@@ -207,6 +208,10 @@ def _faults(component: Component) -> Iterator[str]:
     for index, mapping in enumerate(component.spec.get("NetworkMapping") or []):
         if fault := fault_in(mapping["Network"]):
             yield f"component_deploy_govc_spec.NetworkMapping[{index}].Network: {fault}"
+    provisioning = component.spec.get("DiskProvisioning") or PROVISIONINGS[0]
+    if provisioning not in PROVISIONINGS:
+        known = ", ".join(PROVISIONINGS)
+        yield f"component_deploy_govc_spec.DiskProvisioning: {provisioning} is none of {known}"
     if fault := fault_in(component.spec.get("Annotation") or ""):
         yield f"component_deploy_govc_spec.Annotation: {fault}"
 

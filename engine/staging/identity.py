@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from engine.catalog.variants import Variant, named
+
 MARK = "slipway:"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who made a VM or template. `store` is the maker's 6 hex digits; `created` UTC, ISO 8601 with Z; `digest` the
-    component's checksum.
+    component's checksum; `option` and `provisioning` the template's variant (engine.catalog.variants).
 
     `deployment` and `item` are ids of that store, None on a template. `template` is the MoRef value of what a clone
     came from. `importing` is the process that sends the disks, while they are on their way. `shape` is a template's
@@ -34,6 +36,13 @@ class Identity:
     shape: Mapping[str, object] = field(default_factory=dict)
     token: int | None = None
     removing: bool = False
+    option: str = ""
+    provisioning: str = ""
+
+    @property
+    def template_name(self) -> str:
+        """What a template that has it is called."""
+        return named(self.component, Variant(self.option, self.provisioning))
 
 
 _OPTIONAL: dict[str, object] = {
@@ -45,8 +54,10 @@ _OPTIONAL: dict[str, object] = {
     "shape": {},
     "token": None,
     "removing": False,
+    "option": "",
+    "provisioning": "",
 }
-_TEXTS = ("store", "component", "digest", "created", "address", "template")
+_TEXTS = ("store", "component", "digest", "created", "option", "provisioning", "address", "template")
 
 
 def parse(notes: str) -> Identity | None:
