@@ -41,10 +41,14 @@ def listing(store: Store, limit: int = 100) -> list[Entry]:
         return [Entry(**row) for row in rows]
 
 
-def newest(store: Store) -> int:
-    """The newest entry's id, 0 when there is none: it is another one after every change that is audited."""
+def version(store: Store) -> tuple[int, int]:
+    """Number and newest id of the entries: another one after every change that is audited.
+
+    The number too, because PostgreSQL may commit a lower id after a higher one.
+    """
     with store.read() as tx:
-        return tx.execute(select(func.max(audit.c.id))).scalar_one() or 0
+        number, newest = tx.execute(select(func.count(), func.max(audit.c.id)).select_from(audit)).one()
+    return number, newest or 0
 
 
 def who() -> str:

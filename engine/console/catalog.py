@@ -1,4 +1,4 @@
-"""The catalog, read once: again only when the audit trail has grown, in which every change of a component is."""
+"""The catalog, read once: again only when the audit trail has grown: every change of a component is in it."""
 
 import threading
 
@@ -14,16 +14,16 @@ class Catalog:
         """Reads nothing until it is asked."""
         self._store = store
         self._lock = threading.Lock()
-        self._as_of = -1
+        self._as_of = (-1, 0)
         self._known: tuple[Component, ...] = ()
 
     def listing(self) -> tuple[Component, ...]:
         """Every component by uid; the same object as before when none has changed."""
         with self._lock:
-            newest = audit.newest(self._store)
-            if newest != self._as_of:
+            now = audit.version(self._store)
+            if now != self._as_of:
                 found = tuple(components.listing(self._store))
                 if found != self._known:
                     self._known = found
-                self._as_of = newest
+                self._as_of = now
             return self._known
