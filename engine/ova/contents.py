@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from engine.errors import BadPackage
@@ -13,7 +13,7 @@ from engine.ova.gunzip import Expanded, expanded_size
 from engine.ova.limits import Limits
 from engine.ova.manifest import Manifest
 from engine.ova.member import Member, Source, open_member
-from engine.ova.names import chunk_names, is_chunk
+from engine.ova.names import chunk_names, last_chunks
 from engine.ova.verified import Verified
 
 
@@ -40,11 +40,12 @@ def find_contents(
     """
     contents: dict[str, Content] = {}
     missing: dict[str, str] = {}
+    last = last_chunks(members)
     for file in files:
         in_chunks = _chunks(file, members) if file.chunk_size else []
         lacking = None
         if file.href not in members:
-            lacking = _lacking_chunk(file, in_chunks, members) if file.chunk_size else file.href
+            lacking = _lacking_chunk(file, in_chunks, last.get(file.href, "")) if file.chunk_size else file.href
         elif in_chunks:
             why = f"'{file.href}' is there whole and in chunks, which readers take differently"
             raise BadPackage("cannot read package", on=str(path), why=why)
@@ -114,11 +115,10 @@ def _chunks(file: File, members: Mapping[str, Member]) -> list[Member]:
     return [members[name] for name in takewhile(members.__contains__, chunk_names(file.href))]
 
 
-def _lacking_chunk(file: File, found: list[Member], members: Mapping[str, Member]) -> str | None:
+def _lacking_chunk(file: File, found: list[Member], last: str) -> str | None:
     """The first chunk that should be there and is not: others follow it, or the file's size is not reached."""
-    name = next(name for name in chunk_names(file.href) if name not in members)
-    later = any(is_chunk(other, file.href) and other > name for other in members)
-    lacks = not found or later or sum(member.size for member in found) < (file.size or 0)
+    name = next(islice(chunk_names(file.href), len(found), None))
+    lacks = not found or last > name or sum(member.size for member in found) < (file.size or 0)
     return name if lacks else None
 
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 from urllib.parse import unquote
 
@@ -40,10 +40,13 @@ def chunk_names(href: str) -> Iterator[str]:
     return (f"{href}.{number:09d}" for number in count())
 
 
-def is_chunk(name: str, href: str) -> bool:
-    """Whether the name is that of a chunk of the file."""
-    chunk = _CHUNK.fullmatch(name)
-    return chunk is not None and chunk["href"] == href
+def last_chunks(names: Iterable[str]) -> dict[str, str]:
+    """By href, the last of these names that is one of its chunks."""
+    found: dict[str, str] = {}
+    for name in names:
+        if chunk := _CHUNK.fullmatch(name):
+            found[chunk["href"]] = max(name, found.get(chunk["href"], ""))
+    return found
 
 
 def _composed(name: str) -> str:
