@@ -10,6 +10,7 @@ from datetime import datetime
 from engine.catalog.licences import licence_findings, licence_in
 from engine.errors import BadInput, BadPackage, SlipwayError
 from engine.ova.chain import State, system_roots
+from engine.ova.check import findings_of
 from engine.ova.findings import Finding, Severity
 from engine.ova.integrity import listed, unproven
 from engine.ova.package import Package
@@ -71,14 +72,14 @@ def refusals(findings: Iterable[Finding]) -> tuple[SlipwayError, ...]:
 
 def check(store: Store, endpoint: Endpoint, component: Component, package: Package) -> tuple[Finding, ...]:
     """The warnings. Raises BadPackage when the package may not be used there."""
-    found = licence_problems(component, package) + signature_problems(store, endpoint, package)
+    found = findings_of(package) + licence_problems(component, package) + signature_problems(store, endpoint, package)
     refused = refusals(found)
     if len(refused) > 1:
         why = "; ".join(f"({number}) {one.why}; {one.fix}" for number, one in enumerate(refused, 1))
         raise BadPackage("cannot use", on=package.path.name, why=why)
     if refused:
         raise refused[0]
-    return found
+    return tuple(one for one in found if one.severity is Severity.WARNING)
 
 
 def admit(

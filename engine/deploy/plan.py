@@ -20,7 +20,7 @@ from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.placement import Place, Placer
 from engine.deploy.values import declared, given, problem_with
 from engine.deploy.variables import variables_for
-from engine.errors import BadInput, BadPackage, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError, VSphereFault
+from engine.errors import BadInput, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError, VSphereFault
 from engine.ova.findings import Finding, Severity
 from engine.ova.package import Package
 from engine.site import Site
@@ -29,7 +29,7 @@ from engine.staging.templates import Template
 from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
 from engine.vsphere.inventory import find_network
-from engine.vsphere.ovf_import import importable_package, upload_bytes
+from engine.vsphere.ovf_import import examined, upload_bytes
 from engine.vsphere.refs import NetworkRef, VmRef
 from engine.vsphere.vapps import find_vapp
 from engine.vsphere.vms import Vm
@@ -139,7 +139,10 @@ def make_plan(
 
     `kept` is VM name -> datastore, as an earlier plan of the same deployment chose it.
     """
-    return _Planner(site, profile, password, cancel, Placer(site, kept)).plan()
+    plan = _Planner(site, profile, password, cancel, Placer(site, kept)).plan()
+    for one in plan.warnings:
+        log.warning("%s: %s; %s", profile.name, one, one.fix)
+    return plan
 
 
 class _Planner:
@@ -152,7 +155,8 @@ class _Planner:
         self.profile = profile
         self.password = password
         self.problems: list[SlipwayError] = []
-        self.found: dict[tuple[str, bool], tuple[Finding, ...]] = {}
+        self.warnings: list[Finding] = []
+        self.admitted: set[tuple[str, bool]] = set()
         self.packages: dict[str, Package | None] = {}
         self.templates: dict[str, Template] = {}
         self.networks: dict[str, NetworkRef | None] = {}
@@ -182,9 +186,7 @@ class _Planner:
             space_free=self.placer.free,
             # One missing file is one problem, however many VMs need it.
             problems=tuple({str(problem): problem for problem in self.problems}.values()),
-            warnings=tuple(
-                dict.fromkeys(one for found in self.found.values() for one in found if one.severity is Severity.WARNING)
-            ),
+            warnings=tuple(dict.fromkeys(one for one in self.warnings if one.severity is Severity.WARNING)),
         )
 
     def _item(self, entry: Entry, taken: dict[str, Vm]) -> PlannedItem | None:
@@ -283,21 +285,22 @@ class _Planner:
         if component.uid not in self.packages:
             self.packages[component.uid] = None
             if component.ova_path and not obstacle(component):
-                try:
-                    self.packages[component.uid] = importable_package(component, limits_of(self.site.store))
-                except BadPackage as error:
-                    self.problems.append(error)
+                found = examined(component, limits_of(self.site.store))
+                self.problems += found.errors
+                self.warnings += found.findings
+                self.packages[component.uid] = None if found.errors else found.package
         return self.packages[component.uid]
 
     def _admit(self, component: Component, package: Package | None, sent: bool) -> None:
         """Its licence accepted; and its signature as the endpoint asks, if it is sent there."""
         asked = component.uid, sent
-        if package is None or asked in self.found:
+        if package is None or asked in self.admitted:
             return
         found = licence_problems(component, package)
         if sent:
             found += signature_problems(self.site.store, self.site.endpoint, package)
-        self.found[asked] = found
+        self.admitted.add(asked)
+        self.warnings += found
         self.problems += refusals(found)
 
     def _template(self, component: Component) -> Template | None:

@@ -60,14 +60,19 @@ def examine(path: Path, limits: Limits = DEFAULT, option: str = "") -> Examined:
     except BadPackage as error:
         told.stopped_by(error)
         return Examined(path, None, worst_first(dict.fromkeys(told.findings)))
-    findings = [
-        *told.findings,
-        *package.descriptor.problems,
-        *archive_findings(package),
-        *manifest_findings(package),
-        *content_findings(package),
-    ]
-    return Examined(path, package, worst_first(dict.fromkeys(findings)))
+    return Examined(path, package, worst_first(dict.fromkeys([*told.findings, *findings_of(package)])))
+
+
+def findings_of(package: Package) -> tuple[Finding, ...]:
+    """What is to be said of a package that could be opened, the worst first."""
+    return worst_first(
+        [
+            *package.descriptor.problems,
+            *archive_findings(package),
+            *manifest_findings(package),
+            *content_findings(package),
+        ]
+    )
 
 
 def digest_bytes(package: Package) -> int:

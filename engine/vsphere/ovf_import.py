@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from pyVmomi import vim
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage, Gone, SlipwayError, UploadFailed, VSphereFault
+from engine.ova.check import Examined, examine
 from engine.ova.limits import Limits
-from engine.ova.package import Package, open_package
+from engine.ova.package import Package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.lease import Lease, open_lease
@@ -52,17 +53,15 @@ class ImportRequest:
 
 
 def importable_package(component: Component, limits: Limits) -> Package:
-    """The component's package under its deployment option, of one VM and with all its files. Raises BadPackage."""
-    path = Path(component.ova_path or "")
-    package = open_package(path, limits)
-    if package.descriptor.is_collection:
-        raise BadPackage(
-            "cannot import", on=str(path), why="it holds several VMs (a vApp)", fix="use a package of one VM"
-        )
-    if package.missing:
-        raise BadPackage("cannot import", on=str(path), why=f"{', '.join(package.missing)} missing", fix="get it again")
-    option = component.spec.get("Deployment")
-    return replace(package, descriptor=package.in_option(str(option))) if option else package
+    """The component's package under its deployment option, if nothing is in the way of its import. Raises BadPackage,
+    with all that is.
+    """
+    return examined(component, limits).importable()
+
+
+def examined(component: Component, limits: Limits) -> Examined:
+    """The component's package under its deployment option, and what there is to say of it."""
+    return examine(Path(component.ova_path or ""), limits, str(component.spec.get("Deployment") or ""))
 
 
 def upload_bytes(package: Package) -> int:
