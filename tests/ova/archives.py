@@ -1,12 +1,15 @@
 """Archives and descriptors written byte by byte, as honest and as hostile tools write them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
 OVF = "http://schemas.dmtf.org/ovf/envelope/1"
 RASD = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"
+
+Refused = Callable[..., str]
+"""The fixture `refused`: parts of an archive to the message with which it is refused."""
 
 
 def envelope(

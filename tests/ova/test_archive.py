@@ -2,7 +2,6 @@
 
 import os
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ import pytest
 from engine.errors import BadPackage
 from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_TAR_EXTENSIONS, Limits
 from engine.ova.package import open_package
-from tests.ova.archives import END, base256, envelope, header, member, pax, record, write_ova
+from tests.ova.archives import END, Refused, base256, envelope, header, member, pax, record, write_ova
 
-Refused = Callable[..., str]
 DESCRIPTOR = member("box.ovf", envelope())
 DISK = member("disk1.vmdk", b"d" * 700)
 NINE_GIB = 9 << 30

@@ -1,0 +1,259 @@
+"""Archives that are cut, blown up or point elsewhere: each is read with the right content, or refused by name."""
+
+import hashlib
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from engine.errors import BadPackage
+from engine.ova.limits import MAX_MANIFEST, MAX_TAR_EXTENSIONS, MAX_XML_NODES, Limits
+from engine.ova.package import open_package
+from storage.limits import MOST
+from tests.ova.archives import END, Refused, envelope, header, member, pax, write_ova
+
+DESCRIPTOR = member("box.ovf", envelope())
+DISK = member("disk1.vmdk", b"d" * 700)
+ROOT = Path(__file__).parents[2]
+
+
+def manifest(algorithm: str, line: str = "{0}({1})= {2}\n", **files: str | bytes) -> bytes:
+    """A manifest of these files as box.mf, `__` in a name standing for a dot."""
+    text = ""
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        text += line.format(algorithm, name.replace("__", "."), hashlib.new(algorithm, data).hexdigest())
+    return member("box.mf", text)
+
+
+# What is cut.
+
+LAYOUTS = {
+    "descriptor first": [("box.ovf", DESCRIPTOR), ("disk1.vmdk", DISK)],
+    "disk first": [("disk1.vmdk", DISK), ("box.ovf", DESCRIPTOR)],
+    "pax": [("box.ovf", pax({"path": "box.ovf"}) + DESCRIPTOR), ("disk1.vmdk", pax({"size": "700"}) + DISK)],
+    "gnu": [("box.ovf", member("././@LongLink", b"box.ovf\0", b"L") + DESCRIPTOR), ("disk1.vmdk", DISK)],
+    "with manifest": [
+        ("box.ovf", DESCRIPTOR),
+        ("box.mf", manifest("sha256", box__ovf=envelope(), disk1__vmdk=b"d" * 700)),
+        ("disk1.vmdk", DISK),
+    ],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_an_archive_that_ends_at_any_block_is_read_or_says_what_is_missing(
+    tmp_path: Path, layout: list[tuple[str, bytes]]
+) -> None:
+    whole = b"".join(part for _, part in layout)
+    ends = [sum(len(part) for _, part in layout[: count + 1]) for count in range(len(layout))]
+    path = tmp_path / "cut.ova"
+    for cut in range(0, len(whole + END) + 1, 512):
+        path.write_bytes((whole + END)[:cut])
+        complete = [name for (name, _), end in zip(layout, ends, strict=True) if end <= cut]
+        if len(complete) == len(layout):
+            assert open_package(path).open("disk1.vmdk").read() == b"d" * 700
+            continue
+        with pytest.raises(BadPackage, match=re.escape(str(path))) as caught:
+            open_package(path)
+        said = str(caught.value)
+        if cut in (0, *ends):
+            assert ("no descriptor" if "box.ovf" not in complete else "'disk1.vmdk' is missing") in said, cut
+        else:
+            assert "truncated: " in said, cut
+
+
+@pytest.mark.parametrize("flavour", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["gnu", "pax"])
+@pytest.mark.parametrize("size", [1 << 33, (1 << 40) + 1], ids=["8 GiB", "1 TiB and a byte"])
+def test_huge_members_as_python_writes_them(tmp_path: Path, flavour: int, size: int) -> None:
+    path = tmp_path / "huge.ova"
+    disk = tarfile.TarInfo("disk1.vmdk")
+    disk.size = size
+    with path.open("wb") as file:
+        file.write(disk.tobuf(flavour))
+        file.seek(size + -size % 512, 1)
+        file.write(DESCRIPTOR + END)
+    package = open_package(path)
+    assert {name: one.size for name, one in package.members.items()} == {"disk1.vmdk": size, "box.ovf": len(envelope())}
+    with path.open("r+b") as file:
+        file.truncate(1 << 32)
+    with pytest.raises(BadPackage, match=rf"member 'disk1\.vmdk' has \d+ of {size} bytes"):
+        open_package(path)
+
+
+# What is blown up.
+
+
+def nodes(element: str, count: int = MAX_XML_NODES - 20) -> str:
+    return envelope(files="", system=element * count)
+
+
+WORST_XML = {
+    "elements": nodes("<a/>"),
+    "machines inside each other": nodes("<VirtualSystem>" * 60 + "</VirtualSystem>" * 60, (MAX_XML_NODES - 20) // 60),
+    "items": envelope(
+        files="",
+        system="<VirtualHardwareSection>"
+        + "<Item><rasd:ResourceType>17</rasd:ResourceType></Item>" * ((MAX_XML_NODES - 20) // 2)
+        + "</VirtualHardwareSection>",
+    ),
+    "files in chunks": envelope(
+        files="".join(
+            f'<File ovf:id="{number}" ovf:href="{number}" ovf:chunkSize="5"/>' for number in range(MAX_XML_NODES // 5)
+        )
+    ),
+    "the same chunks many times": envelope(
+        files='<File ovf:id="x" ovf:href="many" ovf:chunkSize="1"/>' * (MAX_XML_NODES // 5)
+    ),
+    "disks without files": envelope(
+        "<DiskSection>" + '<Disk ovf:diskId="" ovf:fileRef="x"/>' * (MAX_XML_NODES // 4) + "</DiskSection>"
+    ),
+    "files outside": envelope(files='<File ovf:id="" ovf:href="../x" ovf:size="y"/>' * (MAX_XML_NODES // 5)),
+    "names": nodes(f"<{'n' * 255}/>", 16_000),
+    "lines": envelope(files="", system="LINES"),
+    "wide text": envelope(files="", system="\U0001f4a3LETTERS"),
+}
+
+
+def cost(path: Path, limits: Limits) -> tuple[str, float, int]:
+    """The outcome of opening, in a process of its own: its processor seconds, and the bytes of memory it needs more."""
+    script = (
+        "import time\n"
+        "from engine.errors import BadPackage\n"
+        "from engine.ova.limits import Limits\n"
+        "from engine.ova.package import open_package\n"
+        "from pathlib import Path\n"
+        "def peak(): return int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+        "began, before = time.process_time(), peak()\n"
+        "try:\n"
+        f"    open_package({str(path)!r}, {limits!r})\n"
+        "    said = 'read'\n"
+        "except BadPackage as error:\n"
+        "    said = ascii(str(error))[:300]\n"
+        "print(said, time.process_time() - began, (peak() - before) * 1024, sep='\\n')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    said, seconds, used = done.stdout.splitlines()
+    return said, float(seconds), int(used)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(**MOST)], ids=["defaults", "the most that can be set"])
+@pytest.mark.parametrize("text", WORST_XML.values(), ids=WORST_XML.keys())
+def test_the_worst_package_costs_less_than_2_seconds_and_256_mib(tmp_path: Path, text: str, limits: Limits) -> None:
+    """Processor time, which other processes do not use up: the one number of the issue that is asserted on."""
+    digests = b"".join(b"SHA1(%d)= %040d\n" % (number, number) for number in range(MAX_MANIFEST // 60))
+    room = limits.ova_descriptor_bytes - 1500
+    text = text.replace("LINES", "a\n" * (room // 2)).replace("LETTERS", "a" * room)
+    path = write_ova(
+        tmp_path / "worst.ova",
+        pax({"comment": "c" * (MAX_TAR_EXTENSIONS - 100)}, b"g"),
+        member("box.ovf", text),
+        member("box.mf", digests),
+        *(member(f"many.{number:09}", b"x") for number in range(limits.ova_entries - 4)),
+    )
+    said, seconds, used = cost(path, limits)
+    assert "is missing" in said
+    assert seconds < 2
+    assert used < 256 << 20
+
+
+BOMBS = {
+    "billion laughs": "<!DOCTYPE a [<!ENTITY a 'ha'>"
+    + "".join(f"<!ENTITY {chr(97 + n)} '{f'&{chr(96 + n)};' * 10}'>" for n in range(1, 20))
+    + "]><Envelope>&t;</Envelope>",
+    "quadratic": f"<!DOCTYPE a [<!ENTITY a '{'a' * 100_000}'>]><Envelope>{'&a;' * 100_000}</Envelope>",
+    "of parameters": "<!DOCTYPE a [<!ENTITY % a '<!ENTITY b \"c\">'>%a;]><Envelope>&b;</Envelope>",
+    "of itself": "<!DOCTYPE a [<!ENTITY a '&a;'>]><Envelope>&a;</Envelope>",
+    "in an attribute": "<!DOCTYPE a [<!ENTITY a 'b'><!ATTLIST Envelope x CDATA '&a;&a;'>]><Envelope/>",
+    "utf-16": "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE a [<!ENTITY a 'b'>]><Envelope>&a;</Envelope>",
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
+def test_entities_are_refused_before_they_expand(refused: Refused, text: str) -> None:
+    data = text.encode("utf-16" if "utf-16" in text else "utf-8")
+    assert "it has a DTD or entities, which an OVF descriptor does not need" in refused(member("box.ovf", data), DISK)
+
+
+def test_nothing_outside_is_opened_or_connected_to(tmp_path: Path) -> None:
+    """Python tells a hook of every file and socket; a listener and a file whose name is asked for prove the rest."""
+    secret = tmp_path / "secret.xml"
+    secret.write_text("<a>secret</a>")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        there = f"http://127.0.0.1:{server.getsockname()[1]}/x.dtd"
+        tricks = (
+            f'<!DOCTYPE a SYSTEM "{there}"><Envelope/>',
+            f'<!DOCTYPE a PUBLIC "-//x" "{secret.as_uri()}"><Envelope/>',
+            f'<!DOCTYPE a [<!ENTITY b SYSTEM "{secret.as_uri()}">]><Envelope>&b;</Envelope>',
+            f'<!DOCTYPE a [<!ENTITY % b SYSTEM "{there}">%b;]><Envelope/>',
+            envelope().replace("<References>", f'<x:include xmlns:x="XInclude" href="{secret.as_uri()}"/><References>'),
+            f'<?xml-stylesheet href="{there}"?>' + envelope(),
+            envelope().replace("<Envelope ", f'<Envelope xsi:schemaLocation="x {there}" '),
+            envelope(files=f'<File ovf:id="file1" ovf:href="{there}"/><File ovf:id="b" ovf:href="{secret.as_uri()}"/>'),
+        )
+        for number, trick in enumerate(tricks):
+            write_ova(tmp_path / f"{number}.ova", member("box.ovf", trick), DISK)
+            (tmp_path / f"{number}.ovf").write_text(trick)
+        script = (
+            "import sys\n"
+            "from engine.errors import BadPackage\n"
+            "from engine.ova.package import open_package\n"
+            "sys.addaudithook(lambda event, args: event.startswith(('open', 'socket', 'subprocess', 'urllib'))"
+            " and print(event, args[0]))\n"
+            f"for number in range({len(tricks)}):\n"
+            "    for suffix in ('ova', 'ovf'):\n"
+            f"        try: open_package(f'{tmp_path}/{{number}}.{{suffix}}')\n"
+            "        except BadPackage: pass\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    opened = {line for line in done.stdout.splitlines() if "site-packages" not in line and "/lib/python" not in line}
+    ours = {f"open {tmp_path}/{number}.{suffix}" for number in range(len(tricks)) for suffix in ("ova", "ovf")}
+    assert opened == ours
+
+
+def test_a_gigantic_claim_costs_nothing(refused: Refused) -> None:
+    assert "has 0 of 9223372036854775807 bytes" in refused(
+        DESCRIPTOR, pax({"size": str((1 << 63) - 1)}), header("disk1.vmdk", 0)
+    ).replace("has 1024 of", "has 0 of")
+    assert "bytes of extension headers" in refused(DESCRIPTOR, header("x", b"\x80" + (1 << 60).to_bytes(11), b"x"))
+    assert "bytes of extension headers" in refused(DESCRIPTOR, header("x", b"\x80" + (1 << 60).to_bytes(11), b"L"))
+    assert "truncated: member 'disk1.vmdk'" in refused(DESCRIPTOR, header("disk1.vmdk", b"\x80" + b"\xff" * 11))
+
+
+# Manifests.
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{0}({1})= {2}\n", "{0}({1})= {2}\r\n", "  {0} ( {1} )  =  {2} \t\r\n\r\n", "\n{0}(./{1})={2}\r"],
+    ids=["plain", "CRLF", "spaces", "CR"],
+)
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512", "SHA512", "sha-512"])
+def test_manifests_of_every_writer_are_heeded(tmp_path: Path, refused: Refused, algorithm: str, line: str) -> None:
+    plain = algorithm.lower().replace("-", "")
+    line = line.replace("{0}", algorithm)
+    good = manifest(plain, line, box__ovf=envelope(), disk1__vmdk=b"d" * 700)
+    package = open_package(write_ova(tmp_path / "a.ova", DESCRIPTOR, good, DISK))
+    assert package.manifest is not None
+    found = {name: (one.algorithm, one.hex) for name, one in package.manifest.digests.items()}
+    assert found == {
+        "box.ovf": (plain, hashlib.new(plain, envelope().encode()).hexdigest()),
+        "disk1.vmdk": (plain, hashlib.new(plain, b"d" * 700).hexdigest()),
+    }
+    other = manifest(plain, line, box__ovf="<other/>", disk1__vmdk=b"d" * 700)
+    assert f"damaged descriptor {tmp_path}/bad.ova: box.ovf: its {plain} is" in refused(DESCRIPTOR, other, DISK)
+
+
+def test_a_manifest_without_the_descriptor_or_with_an_unknown_file(tmp_path: Path, refused: Refused) -> None:
+    package = open_package(write_ova(tmp_path / "a.ova", DESCRIPTOR, manifest("sha256", disk1__vmdk=b"d"), DISK))
+    assert package.manifest is not None
+    assert list(package.manifest.digests) == ["disk1.vmdk"]
+    said = refused(DESCRIPTOR, manifest("sha256", box__ovf=envelope(), ghost__iso=b""), DISK)
+    assert "'ghost.iso' is missing, which the manifest refers to" in said
