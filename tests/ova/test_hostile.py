@@ -141,10 +141,10 @@ def cost(path: Path, limits: Limits) -> tuple[str, float, int]:
     return said, float(seconds), int(used)
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(**MOST)], ids=["defaults", "the most that can be set"])
 @pytest.mark.parametrize("text", WORST_XML.values(), ids=WORST_XML.keys())
-def test_the_worst_package_costs_less_than_2_seconds_and_256_mib(tmp_path: Path, text: str, limits: Limits) -> None:
-    """Processor time, which other processes do not use up: the one number of the issue that is asserted on."""
+def test_the_worst_package_costs_less_than_2_seconds_and_256_mib(tmp_path: Path, text: str) -> None:
+    """With every limit as high as it can be set. Processor time, which other processes do not use up."""
+    limits = Limits(**MOST)
     digests = b"".join(b"SHA1(%d)= %040d\n" % (number, number) for number in range(MAX_MANIFEST // 60))
     room = limits.ova_descriptor_bytes - 1500
     text = text.replace("LINES", "a\n" * (room // 2)).replace("LETTERS", "a" * room)
