@@ -1,10 +1,15 @@
 """Property values against the types that an OVF declares (DSP0243 9.5.1: types and qualifiers)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
+from engine.catalog.profiles import Entry, Profile
 from engine.ova.descriptor import Descriptor, Property
+from engine.ova.findings import Finding
+from engine.ova.integrity import listed
+from storage.components import Component
+from storage.nearest import suggestion
 
 _INTEGERS = {
     "uint8": (0, 2**8 - 1),
@@ -39,6 +44,46 @@ def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
         return value != "" or prop is None or prop.type.partition("(")[0] in ("string", "password")
 
     return {key: value for key, value in values.items() if is_given(key, value)}
+
+
+def value_findings(
+    profile: Profile, entry: Entry, component: Component, descriptor: Descriptor, values: Mapping[str, str]
+) -> Iterator[Finding]:
+    """What is wrong with the values that one VM is to get, each by what gives it; none of them is repeated."""
+    vm = f"profile {profile.name}: {_place(profile, entry)}"
+    if values and not descriptor.transport:
+        what = "its component gives properties, and the OVF names no ovf:transport: the guest would never see them"
+        yield Finding.error(vm, what, "remove them from the component and the profile")
+    values = given(descriptor, values)
+    for key, value in values.items():
+        where = f"{vm}.properties.{key}" if key in entry.properties else f"{vm}: {component.uid}'s property {key}"
+        prop = declared(descriptor, key)
+        if prop is None:
+            known = [prop.key for prop in descriptor.properties]
+            what = f"is unknown to the OVF, which declares {listed(known) or 'none'}"
+            yield Finding.error(where, what, suggestion(key, known) or "correct its key, or leave it out")
+        elif not prop.user_configurable:
+            yield Finding.error(where, "cannot be set: the OVF does not let it be configured", "leave it out")
+        elif wrong := problem_with(prop, value):
+            yield Finding.error(where, f"cannot be set: {wrong} ({prop.type})", "correct the value")
+    keys = {prop.key for key in values if (prop := declared(descriptor, key))}
+    empty = [prop.key for prop in descriptor.properties if prop.key not in keys and _lacks_value(prop)]
+    if empty:
+        yield Finding.warning(vm, f"gets no value for {listed(empty)}, nor has the OVF one", "give one in properties")
+
+
+def _lacks_value(prop: Property) -> bool:
+    """vCenter does not power on a VM with a property whose value is none of its type."""
+    return prop.user_configurable and not prop.default and bool(problem_with(prop, ""))
+
+
+def _place(profile: Profile, entry: Entry) -> str:
+    """Where the entry stands in the profile, `components[1][0]`, with the VM's name."""
+    for number, step in enumerate(profile.steps):
+        for index, one in enumerate(step):
+            if one is entry:
+                return f"components[{number}][{index}]"
+    return entry.hostname
 
 
 def problem_with(prop: Property, value: str) -> str:

@@ -1,10 +1,16 @@
 """Property values against the types that an OVF declares."""
 
+from typing import Any
+
 import pytest
 
-from engine.deploy.values import declared, given, problem_with
+from engine.catalog.profiles import profile_of
+from engine.deploy.values import declared, given, problem_with, value_findings
 from engine.ova.descriptor import Descriptor, Product, Property
 from engine.ova.hardware import Hardware
+from storage.components import Component, Kind
+
+BOX = Component("box-1.0", "box", "1.0", "box", "", "", "https", "box.ova", "", "", Kind.L1)
 
 
 def descriptor(*properties: Property) -> Descriptor:
@@ -61,3 +67,35 @@ def test_a_key_means_the_whole_key_or_a_unique_id() -> None:
 def test_an_empty_value_for_a_typed_property_leaves_its_default() -> None:
     found = descriptor(Property(id="vlan", type="uint16"), Property(id="name"), Property(id="pw", type="password(8..)"))
     assert given(found, {"vlan": "", "name": "", "pw": "", "unknown": ""}) == {"name": "", "pw": "", "unknown": ""}
+
+
+def told(properties: tuple[Property, ...], values: dict[str, str], own: dict[str, str]) -> list[str]:
+    """What is said of the values of the lab's second VM."""
+    vms: list[list[dict[str, Any]]] = [
+        [{"component_uid": "box-1.0", "host_id": 11}],
+        [{"component_uid": "box-1.0", "host_id": 12}],
+    ]
+    vms[1][0] |= {"hostname": "b", "properties": own}
+    document = {"name": "lab01", "endpoint": "vc01", "domain": "x.org", "components": vms}
+    lab = profile_of({**document, "network": {"subnet": "10.0.0.0/24"}}, "test")
+    entry = lab.steps[1][0]
+    found = value_findings(lab, entry, BOX, descriptor(*properties), values)
+    return [f"{one.severity} {one}".replace("profile lab01: components[1][0]", "VM") for one in found]
+
+
+def test_values_are_found_fault_with_where_they_are_given() -> None:
+    known = (
+        Property("vlan", type="uint16", user_configurable=True),
+        Property("pw", type="password(8..)", user_configurable=True),
+        Property("fixed", default="1"),
+        Property("name", user_configurable=True),
+    )
+    values = {"vlan": "70000", "pw": "hunter2", "fixed": "2", "nam": "x"}
+    assert told(known, values, {"vlan": "70000", "nam": "x"}) == [
+        "error VM.properties.vlan: cannot be set: the value is not between 0 and 65535 (uint16)",
+        "error VM: box-1.0's property pw: cannot be set: the value has 7 characters, 8 to 65535 are allowed (password(8..))",
+        "error VM: box-1.0's property fixed: cannot be set: the OVF does not let it be configured",
+        "error VM.properties.nam: is unknown to the OVF, which declares 'vlan', 'pw', 'fixed', 'name'",
+    ]
+    assert told(known, {"vlan": "7", "pw": "long enough"}, {}) == []
+    assert told(known, {}, {}) == ["warning VM: gets no value for 'vlan', 'pw', nor has the OVF one"]
