@@ -80,7 +80,10 @@ def told(properties: tuple[Property, ...], values: dict[str, str], own: dict[str
     lab = profile_of({**document, "network": {"subnet": "10.0.0.0/24"}}, "test")
     entry = lab.steps[1][0]
     found = value_findings(lab, entry, BOX, descriptor(*properties), values)
-    return [f"{one.severity} {one}".replace("profile lab01: components[1][0]", "VM") for one in found]
+    return [
+        f"{one.severity} {one}".replace("profile lab01: components[1][0]", "VM").replace("box-1.0's property", "its")
+        for one in found
+    ]
 
 
 def test_values_are_found_fault_with_where_they_are_given() -> None:
@@ -93,8 +96,8 @@ def test_values_are_found_fault_with_where_they_are_given() -> None:
     values = {"vlan": "70000", "pw": "hunter2", "fixed": "2", "nam": "x"}
     assert told(known, values, {"vlan": "70000", "nam": "x"}) == [
         "error VM.properties.vlan: cannot be set: the value is not between 0 and 65535 (uint16)",
-        "error VM: box-1.0's property pw: cannot be set: the value has 7 characters, 8 to 65535 are allowed (password(8..))",
-        "error VM: box-1.0's property fixed: cannot be set: the OVF does not let it be configured",
+        "error VM: its pw: cannot be set: the value has 7 characters, 8 to 65535 are allowed (password(8..))",
+        "error VM: its fixed: cannot be set: the OVF does not let it be configured",
         "error VM.properties.nam: is unknown to the OVF, which declares 'vlan', 'pw', 'fixed', 'name'",
     ]
     assert told(known, {"vlan": "7", "pw": "long enough"}, {}) == []
