@@ -90,6 +90,16 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class IpAssignment:
+    """How the guest can get its address (`vmw:IpAssignmentSection`): schemes `dhcp` and `ovfenv`, protocols `IPv4` and
+    `IPv6`; empty where the OVF does not say.
+    """
+
+    schemes: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A virtual machine of the package."""
 
@@ -104,6 +114,7 @@ class Descriptor:
     """What the OVF says under deployment option `option` ("" when it offers none).
 
     `hardware` is the only VM's; of a multi-VM package (`is_collection`) it is empty and each of `systems` has its own.
+    `message_files` are the ids of the Files that hold message bundles.
     """
 
     name: str
@@ -121,6 +132,8 @@ class Descriptor:
     systems: tuple[System, ...]
     is_collection: bool
     problems: tuple[Finding, ...]
+    message_files: tuple[str, ...] = ()
+    ip_assignment: IpAssignment = IpAssignment()
 
     def file(self, id: str) -> File | None:  # noqa: A002 (OVF's word)
         """The file of that id."""
@@ -129,6 +142,7 @@ class Descriptor:
     def machine_files(self) -> tuple[File, ...]:
         """The files that the VM's devices take under `option`, each once; others (message bundles) stay here."""
         ids = [disk.file for disk in self.machine_disks()] + [drive.file for drive in self.hardware.removables]
+        ids += [option.file for option in self.hardware.extra_config]
         known = {file.id: file for file in self.files}
         return tuple(known[one] for one in dict.fromkeys(ids) if one in known)
 

@@ -16,35 +16,45 @@ from engine.ova.descriptor import (
     Disk,
     File,
     Network,
-    Product,
     Property,
     System,
 )
 from engine.ova.findings import Finding, place
 from engine.ova.hardware import Hardware, read_hardware, whole
 from engine.ova.limits import DEFAULT, MAX_BYTES, Limits
+from engine.ova.messages import Messages, message_files
+from engine.ova.products import deployment_options, product_of, properties_of
+from engine.ova.sections import read_ip_assignment, sections_unknown
 from engine.ova.units import unit_bytes
+from engine.ova.unsupported import unsupported
 from engine.ova.xml import Element
 
 
 def read_descriptor(
-    text: str, name: str, option: str = "", *, package: str = "", limits: Limits = DEFAULT
+    text: str,
+    name: str,
+    option: str = "",
+    *,
+    package: str = "",
+    limits: Limits = DEFAULT,
+    messages: Mapping[str, str] | None = None,
 ) -> Descriptor:
     """The descriptor in `text` under deployment option `option` ("" = the default one).
 
-    `name` is its file's, `package` the path of what holds it. Raises BadPackage naming the line or element.
+    `name` is its file's, `package` the path of what holds it, `messages` the texts of its external message bundles by
+    their File's id. Raises BadPackage naming the line or element.
     """
     where = f"{package}: {name}" if package else name
     root = xml.parse(text, where, limits)
     machines = list(root.within("VirtualSystem"))
     if root.name != "Envelope" and not machines:
         raise BadPackage("cannot read descriptor", on=where, why=f"its root element is {root.name[:80]}, not Envelope")
-    texts = _Texts(root)
+    texts = Messages(root, messages or {}, limits)
     problems: list[Finding] = []
-    options = _deployment_options(root, texts)
+    options = deployment_options(root, texts)
     option = _chosen(options, option, where)
     sections = list(root.within("ProductSection"))
-    properties = tuple(_properties(sections, texts, option))
+    properties = tuple(properties_of(sections, texts, option))
     collection = next(root.within("VirtualSystemCollection"), None)
     systems = tuple(
         System(machine.get("id"), _system_name(machine), read_hardware(machine, option), machine.line)
@@ -54,8 +64,10 @@ def read_descriptor(
     top = collection or next(iter(machines), None) or root
     descriptor = Descriptor(
         name=_system_name(top),
-        product=_product(sections, texts),
+        product=product_of(sections, texts),
         annotation="\n".join(texts.of(section, "Annotation") for section in top.every("AnnotationSection")),
+        message_files=tuple(file for _, file in message_files(root)),
+        ip_assignment=read_ip_assignment(root),
         networks=tuple(
             Network(network.get("name"), texts.of(network, "Description"), network.line)
             for section in root.every("NetworkSection")
@@ -73,47 +85,17 @@ def read_descriptor(
         is_collection=is_collection,
         problems=(),
     )
-    return replace(descriptor, problems=(*problems, *contradictions(descriptor, name)))
-
-
-class _Texts:
-    """Texts that people read: those with a `msgid` are looked up in the descriptor's own English message bundle."""
-
-    def __init__(self, root: Element) -> None:
-        self._messages = {
-            message.get("msgid"): message.text
-            for bundle in root.every("Strings")
-            if bundle.get("xml.lang", "en").lower().startswith("en")
-            for message in bundle.every("Msg")
-            if message.get("msgid")
-        }
-
-    def of(self, element: Element, name: str) -> str:
-        """The text of the child of that name, or ""."""
-        child = element.child(name)
-        if child is None:
-            return ""
-        return self._messages.get(child.get("msgid"), "") or child.text
+    found = (
+        *problems,
+        *contradictions(descriptor, name),
+        *unsupported(descriptor, name),
+        *sections_unknown(root, name),
+    )
+    return replace(descriptor, problems=found)
 
 
 def _system_name(system: Element) -> str:
     return system.text_of("Name") or system.get("id")
-
-
-def _deployment_options(root: Element, texts: _Texts) -> tuple[DeploymentOption, ...]:
-    found = [option for section in root.every("DeploymentOptionSection") for option in section.every("Configuration")]
-    # Without a default the first one is it (DSP0243 9.8).
-    default = next((option for option in found if _is_true(option.get("default"))), next(iter(found), None))
-    return tuple(
-        DeploymentOption(
-            option.get("id"),
-            texts.of(option, "Label"),
-            texts.of(option, "Description"),
-            option is default,
-            option.line,
-        )
-        for option in found
-    )
 
 
 def _chosen(options: Iterable[DeploymentOption], wanted: str, where: str) -> str:
@@ -122,52 +104,6 @@ def _chosen(options: Iterable[DeploymentOption], wanted: str, where: str) -> str
         fix = f"it offers {', '.join(known)}" if known else "it offers none"
         raise BadPackage("no deployment option", on=f"'{wanted}' in {where}", fix=fix)
     return wanted or next((option.id for option in options if option.default), "")
-
-
-def _properties(sections: Iterable[Element], texts: _Texts, option: str) -> Iterator[Property]:
-    for section in sections:
-        category = ""
-        for child in section.children:
-            if child.name == "Category":
-                category = child.text
-            elif child.name == "Property":
-                kind = child.get("type")
-                yield Property(
-                    id=child.get("key"),
-                    class_id=section.get("class"),
-                    instance_id=section.get("instance"),
-                    type=kind,
-                    qualifiers=child.get("qualifiers") or child.get("vmw.qualifiers"),
-                    user_configurable=_is_true(child.get("userConfigurable")),
-                    password=_is_true(child.get("password")) or kind.lower().startswith("password"),
-                    default=_default(child, option),
-                    label=texts.of(child, "Label"),
-                    description=texts.of(child, "Description"),
-                    category=category,
-                    line=child.line,
-                )
-
-
-def _default(element: Element, option: str) -> str:
-    """The value made for the option, else the property's own."""
-    values = {value.get("configuration"): value.get("value") for value in element.every("Value")}
-    general = element.get("value") or values.get("", "")
-    return values.get(option, general) if option else general
-
-
-def _product(sections: Iterable[Element], texts: _Texts) -> Product:
-    """The first section that names a product: the others hold properties of its parts."""
-    named = next((section for section in sections if section.text_of("Product")), None)
-    if named is None:
-        return Product()
-    return Product(
-        name=texts.of(named, "Product"),
-        vendor=texts.of(named, "Vendor"),
-        version=named.text_of("Version"),
-        full_version=named.text_of("FullVersion"),
-        product_url=named.text_of("ProductUrl"),
-        vendor_url=named.text_of("VendorUrl"),
-    )
 
 
 def _files(root: Element, name: str, problems: list[Finding]) -> Iterator[File]:
@@ -235,7 +171,3 @@ def _transports(machines: Iterable[Element]) -> Iterator[str]:
                 if transport not in seen:
                     seen.add(transport)
                     yield transport
-
-
-def _is_true(text: str) -> bool:
-    return text.strip().lower() in ("true", "1")

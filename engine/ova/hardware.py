@@ -6,7 +6,7 @@ Items are CIM resource allocations; `ResourceType` numbers are DMTF's CIM_Resour
 from dataclasses import dataclass, field
 
 from engine.ova.units import unit_bytes
-from engine.ova.xml import Element
+from engine.ova.xml import Element, is_true
 
 _CPU, _MEMORY, _NIC, _DISK, _LOGICAL_DISK = "3", "4", "10", "17", "31"
 _CONTROLLERS = {"5": "IDE", "6": "SCSI", "20": "SATA"}
@@ -56,6 +56,21 @@ class Removable:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A `vmw:Config` or `vmw:ExtraConfig`; `required`: who does not know it must refuse the OVF."""
+
+    key: str
+    value: str
+    required: bool
+    line: int = field(default=0, compare=False)
+
+    @property
+    def file(self) -> str:
+        """The id of the File that it names (`nvram` = `ovf:/file/file2`), or ""."""
+        return _resource(self.value, "file")
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """`virtual_system_type` is the hardware version (`vmx-13`; a list when the OVF offers several), `guest_os` is
     vSphere's guest id or OVF's number of it. 0 CPUs or MB: the OVF does not say.
@@ -70,6 +85,8 @@ class Hardware:
     removables: tuple[Removable, ...] = ()
     virtual_system_type: str = ""
     guest_os: str = ""
+    config: tuple[Setting, ...] = ()
+    extra_config: tuple[Setting, ...] = ()
 
 
 def read_hardware(system: Element, option: str) -> Hardware:
@@ -114,6 +131,8 @@ def read_hardware(system: Element, option: str) -> Hardware:
         ),
         virtual_system_type=settings.text_of("VirtualSystemType") if settings else "",
         guest_os=guest_os,
+        config=tuple(_setting(one) for one in section.every("vmw.Config")),
+        extra_config=tuple(_setting(one) for one in section.every("vmw.ExtraConfig")),
     )
 
 
@@ -161,7 +180,17 @@ def _memory_bytes(item: Element) -> int:
     return (whole(item.text_of("VirtualQuantity")) or 0) * (unit or 1 << 20)
 
 
+def _setting(element: Element) -> Setting:
+    return Setting(
+        element.get("vmw.key"), element.get("vmw.value"), is_true(element.get("required", "true")), element.line
+    )
+
+
 def _host_resource(item: Element, kind: str) -> str:
+    return _resource(item.text_of("HostResource"), kind)
+
+
+def _resource(text: str, kind: str) -> str:
     """`vmdisk1` of `ovf:/disk/vmdisk1`, `ovf://disk/vmdisk1` or OVF 0.9's `disk/vmdisk1`."""
-    what, _, name = item.text_of("HostResource").removeprefix("ovf:").strip("/").partition("/")
+    what, _, name = text.removeprefix("ovf:").strip("/").partition("/")
     return name if what == kind else ""

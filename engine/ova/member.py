@@ -56,6 +56,15 @@ def open_regular(path: Path) -> tuple[int, int]:
     return handle, status.st_size
 
 
+def read_all(source: Source) -> bytes:
+    """The bytes to the source's end; only for what is known to be small."""
+    found = bytearray()
+    buffer = memoryview(bytearray(64 * 1024))
+    while count := source.readinto(buffer):
+        found += buffer[:count]
+    return bytes(found)
+
+
 def open_member(member: Member) -> "MemberReader":
     """A reader at the member's start. Raises BadPackage when the file cannot be opened."""
     handle, _ = open_regular(member.path)

@@ -5,9 +5,9 @@ Opening reads the archive's headers, the descriptor and the manifest; a disk is 
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -19,9 +19,9 @@ from engine.ova.contradictions import is_inside
 from engine.ova.descriptor import Descriptor
 from engine.ova.envelope import read_descriptor
 from engine.ova.findings import Told, refuse
-from engine.ova.limits import DEFAULT, MAX_MANIFEST, Limits
+from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_MESSAGES, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
-from engine.ova.member import Member, MemberReader, Source, open_member, opened
+from engine.ova.member import Member, MemberReader, Source, open_member, opened, read_all
 from engine.ova.names import Spellings, chunk_names, spelled
 
 
@@ -30,8 +30,8 @@ class Package:
     """An OVA or OVF. `name` is the appliance's, or the file's without suffix; `size` is all members together, in bytes.
 
     `members` are in archive order, named as the descriptor's hrefs name them; `contents` is what its Files hold, by
-    href. `missing` are the files that a bare `.ovf` or its manifest refers to and that do not lie beside it; always
-    empty for an OVA.
+    href, and `messages` the texts of external message bundles, by their File's id. `missing` are the files that a bare
+    `.ovf` or its manifest refers to and that do not lie beside it; always empty for an OVA.
     """
 
     path: Path
@@ -45,6 +45,7 @@ class Package:
     contents: Mapping[str, Content]
     missing: tuple[str, ...]
     limits: Limits = DEFAULT
+    messages: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, name: str) -> MemberReader:
         """A reader of its own on a member, so that threads may read several at once. Raises BadPackage."""
@@ -66,7 +67,12 @@ class Package:
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""
         return read_descriptor(
-            self.descriptor_text, self.descriptor_name, option, package=str(self.path), limits=self.limits
+            self.descriptor_text,
+            self.descriptor_name,
+            option,
+            package=str(self.path),
+            limits=self.limits,
+            messages=self.messages,
         )
 
 
@@ -139,7 +145,7 @@ def _package(
         told(BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to"))
     if manifest:
         _check_descriptor(data, where, manifest.digests.get(descriptor_member.name), told)
-    return Package(
+    package = Package(
         path=path,
         name=descriptor.name or path.stem,
         size=sum(member.size for member in members.values()),
@@ -152,6 +158,25 @@ def _package(
         missing=tuple(missing),
         limits=limits,
     )
+    messages = dict(_messages(package))
+    package = replace(package, messages=MappingProxyType(messages)) if messages else package
+    # Its texts could not be known when it was read first: where the bundles lie is said in it.
+    return replace(package, descriptor=package.in_option("")) if messages else package
+
+
+def _messages(package: Package) -> Iterator[tuple[str, str]]:
+    """The texts of the external message bundles that are there. Raises BadPackage."""
+    hrefs = {file.id: file.href for file in package.descriptor.files}
+    for file in dict.fromkeys(package.descriptor.message_files):
+        content = package.contents.get(hrefs.get(file, ""))
+        if content is None:
+            continue
+        where = f"{package.path}: {content.href}"
+        if package.content_size(content.href) > MAX_MESSAGES:
+            why = f"a message bundle has at most {MAX_MESSAGES} bytes, this one {package.content_size(content.href)}"
+            raise BadPackage("cannot read message bundle", on=where, why=why)
+        with package.open_content(content.href) as source:
+            yield file, xml.decode(read_all(source), where)
 
 
 def _small(member: Member, most: int, fix: str = "") -> bytes:

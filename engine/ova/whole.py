@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.errors import BadPackage
 from engine.ova.descriptor import Descriptor
 from engine.ova.findings import Finding, place
 from engine.ova.integrity import listed
@@ -13,6 +14,7 @@ def archive_findings(package: Package) -> Iterator[Finding]:
     """Files that are missing, of another size, unknown to the descriptor, or in another order than OVF wants."""
     yield from _missing(package)
     yield from _sizes(package)
+    yield from _compressed(package)
     yield from _unknown(package)
     if package.path.suffix.lower() != ".ovf":
         yield from _order(package)
@@ -62,6 +64,17 @@ def _sizes(package: Package) -> Iterator[Finding]:
         where = place(package.descriptor_name, file.line, f"File '{file.id}'")
         what = f"says that '{file.href}' has {file.size} bytes, it has {content.stored}"
         yield Finding.warning(where, what, "look whether it is whole: it may be another build's, or cut off")
+
+
+def _compressed(package: Package) -> Iterator[Finding]:
+    """Each is expanded once, for the size that a host wants to know before the first byte."""
+    for file in package.descriptor.files:
+        if file.href in package.contents:
+            try:
+                package.content_size(file.href)
+            except BadPackage as error:
+                where = place(package.descriptor_name, file.line, f"File '{file.id}'")
+                yield Finding.error(where, f"refers to '{file.href}': {error.why}", error.fix)
 
 
 def _unknown(package: Package) -> Iterator[Finding]:

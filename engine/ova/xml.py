@@ -43,6 +43,7 @@ _UNDECLARED = {
     "cim": "",
     "vmw": "vmw.",
     "xml": "xml.",
+    "ovfstr": "",  # of message bundles
 }
 _ENCODINGS = {"utf-8", "utf-8-sig", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16"}
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
@@ -89,6 +90,11 @@ class Element:
             if element.name == name:
                 yield element
             ahead.extend(reversed(element.children))
+
+
+def is_true(text: str) -> bool:
+    """An attribute of XML Schema's type boolean."""
+    return text.strip().lower() in ("true", "1")
 
 
 def decode(data: bytes, where: str) -> str:

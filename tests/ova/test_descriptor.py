@@ -55,10 +55,10 @@ def test_disks_and_files() -> None:
     found = disks(
         '<Disk ovf:diskId="d1" ovf:fileRef="file1" ovf:capacity="16" ovf:capacityAllocationUnits="byte * 2^30"'
         ' ovf:populatedSize="5" ovf:format="vmdk"/>'
-        '<Disk ovf:diskId="d2" ovf:capacity="1024" ovf:parentRef="d1"/>',
+        '<Disk ovf:diskId="d2" ovf:capacity="1024"/>',
         files='<File ovf:id="file1" ovf:href="./a.vmdk" ovf:size="9" ovf:compression="gzip" ovf:chunkSize="7"/>',
     )
-    assert found.disks == (Disk("d1", "file1", 16 * GIB, 5, "vmdk"), Disk("d2", "", 1024, None, "", "d1"))
+    assert found.disks == (Disk("d1", "file1", 16 * GIB, 5, "vmdk"), Disk("d2", "", 1024))
     file = found.file("file1")
     assert file is not None
     assert (file.href, file.size, file.compression, file.chunk_size) == ("a.vmdk", 9, "gzip", 7)

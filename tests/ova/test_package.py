@@ -42,7 +42,8 @@ def test_the_manifest_is_the_one_named_after_the_descriptor(tmp_path: Path, refu
     assert package.manifest is not None
     assert package.manifest.digests == {"box.ovf": Digest("sha1", SHA1)}
     only = open_package(write_ova(tmp_path / "b.ova", DESCRIPTOR, DISK, member("Box-1.MF", f"SHA1(box.ovf)= {SHA1}\n")))
-    assert only.manifest and package.manifest
+    assert only.manifest
+    assert package.manifest
     assert only.manifest.digests == package.manifest.digests
     assert open_package(write_ova(tmp_path / "c.ova", DESCRIPTOR, DISK)).manifest is None
     assert "none of its manifests x.mf, y.mf" in refused(DESCRIPTOR, member("x.mf", ""), member("y.mf", ""), DISK)

@@ -1,0 +1,46 @@
+"""Texts that people read, in the language of the package's message bundles (DSP0243 "Internationalization")."""
+
+from collections.abc import Iterator, Mapping
+
+from engine.ova import xml
+from engine.ova.limits import Limits
+from engine.ova.xml import Element
+
+_DEFAULT_LANGUAGE = "en-US"  # of a bundle that does not say (DSP0243)
+
+
+def message_files(root: Element) -> Iterator[tuple[Element, str]]:
+    """The Strings elements whose messages lie in a file of the package, each with the File's id."""
+    return ((bundle, bundle.get("fileRef")) for bundle in root.every("Strings") if bundle.get("fileRef"))
+
+
+class Messages:
+    """Looks up texts that have a `msgid`: in English, else as the descriptor has it, else in any language."""
+
+    def __init__(self, root: Element, files: Mapping[str, str], limits: Limits) -> None:
+        """`files` are the texts of external bundles by their File's id. Raises BadPackage for one that is no XML."""
+        self._english: dict[str, str] = {}
+        self._others: dict[str, str] = {}
+        for bundle in root.every("Strings"):
+            self._add(bundle, bundle.get("xml.lang"))
+        for bundle, file in message_files(root):
+            if file in files:
+                external = xml.parse(files[file], f"message bundle '{file}'", limits)
+                self._add(external, external.get("xml.lang") or bundle.get("xml.lang"))
+
+    def of(self, element: Element, name: str) -> str:
+        """The text of the child of that name, or ""."""
+        child = element.child(name)
+        return self.text(child) if child else ""
+
+    def text(self, element: Element) -> str:
+        """The text of the element, or ""."""
+        identity = element.get("msgid")
+        return self._english.get(identity, "") or element.text or self._others.get(identity, "")
+
+    def _add(self, bundle: Element, language: str) -> None:
+        is_english = (language or _DEFAULT_LANGUAGE).lower().startswith("en")
+        known = self._english if is_english else self._others
+        for message in bundle.every("Msg"):
+            if message.get("msgid"):
+                known.setdefault(message.get("msgid"), message.text)
