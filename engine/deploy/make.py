@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from engine.cancel import Cancel
 from engine.catalog.admission import admit
 from engine.deploy.environment import ovf_environment
+from engine.deploy.nics import PlannedNic
 from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem
 from engine.deploy.verify import Wanted, make_right
@@ -32,11 +34,11 @@ from engine.staging.holder import myself
 from engine.staging.identity import Identity
 from engine.staging.stage import import_options
 from engine.vsphere import tasks, vms
+from engine.vsphere.adapters import Adapter, nic_backing
 from engine.vsphere.attributes import set_status, status_key
 from engine.vsphere.clone import CloneRequest, start_clone
-from engine.vsphere.hardware import nic_backing
 from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
-from engine.vsphere.refs import PoolRef, SnapshotRef, TaskRef, VAppRef, VmRef
+from engine.vsphere.refs import NetworkRef, PoolRef, SnapshotRef, TaskRef, VAppRef, VmRef
 from engine.vsphere.vms import Details, Vm
 
 log = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ def clone(making: Making, template: Details, base: SnapshotRef | None) -> VmRef:
         annotation=identity.notes_with(
             item.annotation or template.vm.notes, replace(making.mine, template=template.vm.moid)
         ),
-        backings=_backings(making, len(template.nics)),
+        adapters=_adapters(making, len(template.nics)),
         properties=item.properties,
         cpus=item.entry.vcpu,
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
@@ -195,7 +197,7 @@ def finish(making: Making, ref: VmRef, template: str) -> None:
         identity=made,
         properties=item.properties,
         declared=source.properties if source else machine.properties,
-        backings=_backings(making, len(machine.nics)),
+        adapters=_adapters(making, len(machine.nics)),
         disks_gib=item.entry.vdisks,
         cpus=item.entry.vcpu,
         memory_mb=item.entry.vmem * 1024 if item.entry.vmem else None,
@@ -269,13 +271,19 @@ def _template_of(making: Making, made: Identity) -> Details | None:
         return None
 
 
-def _backings(making: Making, adapters: int) -> tuple[object, ...]:
-    """One network backing per adapter that the VM is to have: the profile's mapping by the OVF's network name, else
-    the portgroup.
+def _adapters(making: Making, there: int) -> tuple[Adapter, ...]:
+    """Each adapter that the VM is to have, of which so many are there: on the network that the entry gives it, else
+    what the OVF's network name is mapped to, else the portgroup.
     """
     session, item = making.site.session, making.item
-    default = nic_backing(session, item.network)
-    mapped = {name: nic_backing(session, network) for name, network in item.networks.items()}
     names = [nic.connection for nic in item.package.descriptor.hardware.nics] if item.package else []
-    wanted = max(adapters, item.entry.vnics or 0)
-    return tuple(mapped.get(names[index], default) if index < len(names) else default for index in range(wanted))
+    backings: dict[NetworkRef, Any] = {}
+    adapters = []
+    for index in range(max(there, item.entry.vnics or 0, len(item.nics))):
+        asked = item.nics[index] if index < len(item.nics) else PlannedNic()
+        mapped = item.networks.get(names[index]) if index < len(names) else None
+        network = asked.network or mapped or item.network
+        if network not in backings:
+            backings[network] = nic_backing(session, network)
+        adapters.append(Adapter(backings[network], asked.kind, asked.mac))
+    return tuple(adapters)

@@ -12,10 +12,12 @@ from typing import Any
 from engine.cancel import Cancel
 from engine.catalog.admission import licence_problems, refusals, signature_problems
 from engine.catalog.limits import limits_of
+from engine.catalog.nics import normal_mac
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
 from engine.deploy.linking import kind_of_clone
+from engine.deploy.nics import PlannedNic, macs_in_use, macs_of_entry, taken_macs
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.placement import Place, Placer
 from engine.deploy.values import declared, given, problem_with
@@ -69,6 +71,7 @@ class PlannedItem:
     there: Vm | None = None
     linked: bool = False
     place: Place | None = None
+    nics: tuple[PlannedNic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class _Planner:
         self.templates: dict[str, Template] = {}
         self.networks: dict[str, NetworkRef | None] = {}
         self.staged: set[str] = set()
+        self.macs: dict[str, str] | None = None
         self.portgroup = profile.network.portgroup or site.endpoint.network or ""
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
@@ -214,6 +218,7 @@ class _Planner:
         properties, portgroups, annotation = self._rendered(entry, component)
         properties = self._checked(name, properties, package, template)
         networks = self._mapped(name, portgroups, entry, component, package)
+        nics = self._nics(entry, name)
         self._check_disks(entry, component, package)
         if len(self.problems) > before or default is None or (package is None and way is Way.DIRECT):
             return None
@@ -231,6 +236,7 @@ class _Planner:
             annotation=annotation,
             there=there,
             linked=linked,
+            nics=nics,
         )
         return item if item.way is Way.SKIPPED else self._placed(item)
 
@@ -241,13 +247,27 @@ class _Planner:
             self.staged.add(uid)
             self.placer.take_template(self._space(item))
         try:
-            networks = {item.network, *item.networks.values()}
+            networks = {item.network, *item.networks.values(), *(nic.network for nic in item.nics if nic.network)}
             place = self.placer.place(item.entry, item.name, networks)
         except (BadInput, NotFound, VSphereFault) as error:
             self.problems.append(error)
             return None
         self.placer.take(place, 0 if item.linked else self._space(item))
         return replace(item, place=place)
+
+    def _nics(self, entry: Entry, name: str) -> tuple[PlannedNic, ...]:
+        if macs_of_entry(entry):
+            if self.macs is None:
+                self.macs = macs_in_use(self.site)
+            self.problems += taken_macs(entry, name, self.macs)
+        return tuple(
+            PlannedNic(
+                network=self._network(nic.network) if nic.network else None,
+                kind=nic.type or "",
+                mac=normal_mac(nic.mac or ""),
+            )
+            for nic in entry.nics
+        )
 
     def _linked(self, entry: Entry, package: Package | None, template: Template) -> tuple[bool, str]:
         try:

@@ -14,8 +14,9 @@ from engine.errors import VSphereFault
 from engine.staging import identity
 from engine.staging.identity import Identity
 from engine.vsphere import vms
+from engine.vsphere.adapters import Adapter, differs, nic_changes
 from engine.vsphere.clone import declared_property, property_change, property_key
-from engine.vsphere.hardware import another_nic, connected_to, disk_changes, same_backing
+from engine.vsphere.hardware import disk_changes
 from engine.vsphere.ip_assignment import assignment_change
 from engine.vsphere.refs import PropertyInfo, VmRef
 from engine.vsphere.session import Session
@@ -24,8 +25,8 @@ from engine.vsphere.vms import Change, Details
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a VM must be. `declared`: the properties that its template or OVF declares; `backings`: one per adapter,
-    the last ones added.
+    """What a VM must be. `declared`: the properties that its template or OVF declares; `adapters`: one each, the
+    last ones added.
 
     `text`: the notes above the identity, unless somebody has written others; `ip_policy` and `ip_protocol`: how the
     guest gets its address, where it supports that; `environment`: the OVF environment to inject. "" keeps what is
@@ -39,7 +40,7 @@ class Wanted:
     identity: Identity
     properties: Mapping[str, str] = field(repr=False)
     declared: list[PropertyInfo]
-    backings: tuple[Any, ...]
+    adapters: tuple[Adapter, ...]
     disks_gib: tuple[int, ...]
     cpus: int | None
     memory_mb: int | None
@@ -75,7 +76,7 @@ def repair(machine: Details, wanted: Wanted) -> tuple[Change, list[str]]:
     cpus = wanted.cpus if wanted.cpus != machine.cpus else None
     memory = wanted.memory_mb if wanted.memory_mb != machine.memory_mb else None
     properties = _property_changes(machine, wanted)
-    nics = _nic_changes(machine, wanted)
+    nics = nic_changes(machine.nics, wanted.adapters, lambda nic, to: differs(nic, to, wanted.not_macs))
     disks = disk_changes(machine, wanted.disks_gib, wanted.name)
     assignment = assignment_change(machine.assignment, wanted.ip_policy, wanted.ip_protocol)
     lacks_environment = wanted.environment not in ("", machine.extra.get(KEY, ""))
@@ -115,20 +116,6 @@ def _property_changes(machine: Details, wanted: Wanted) -> list[Any]:
                 "cannot set the property", on=f"{wanted.name}: {key}", why="neither the VM nor its template declares it"
             )
         changes.append(property_change(info, value, new=there is None))
-    return changes
-
-
-def _nic_changes(machine: Details, wanted: Wanted) -> list[Any]:
-    nics = machine.nics
-    changes = [
-        connected_to(nic, backing)
-        for nic, backing in zip(nics, wanted.backings, strict=False)
-        if not same_backing(nic.backing, backing) or nic.macAddress in wanted.not_macs
-    ]
-    if nics:
-        changes += [
-            another_nic(nics[0], backing, number) for number, backing in enumerate(wanted.backings[len(nics) :])
-        ]
     return changes
 
 

@@ -25,8 +25,8 @@ from engine.staging.identity import Identity, notes_with
 from engine.staging.stage import Staging, stage
 from engine.staging.templates import FOLDER, IN_PROGRESS, Template
 from engine.vsphere import tasks, vms
+from engine.vsphere.adapters import Adapter, nic_backing
 from engine.vsphere.clone import CloneRequest, declared_property, start_clone
-from engine.vsphere.hardware import nic_backing
 from engine.vsphere.inventory import folders_in, networks_of
 from engine.vsphere.refs import FolderRef, NetworkRef, TaskRef, VmRef
 from engine.vsphere.snapshots import base_of
@@ -176,7 +176,7 @@ def _wanted(trial: _Trial, component: Component, template: Details, network: Net
         identity=made,
         properties=_VALUES,
         declared=template.properties,
-        backings=tuple(nic_backing(site.session, network) for _ in template.nics),
+        adapters=tuple(Adapter(nic_backing(site.session, network)) for _ in template.nics),
         disks_gib=(),
         cpus=2,
         memory_mb=128,
@@ -189,7 +189,7 @@ def _clone(trial: _Trial, template: Details, wanted: Wanted) -> VmRef:
     request = CloneRequest(
         name=wanted.name,
         annotation=notes_with(template.vm.notes, wanted.identity),
-        backings=wanted.backings,
+        adapters=wanted.adapters,
         properties=wanted.properties,
         cpus=wanted.cpus,
         memory_mb=wanted.memory_mb,

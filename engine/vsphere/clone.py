@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyVmomi import vim
 
 from engine.errors import BadInput
-from engine.vsphere.hardware import connected_to
+from engine.vsphere.adapters import Adapter, nic_changes
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.ip_assignment import assignment_change
 from engine.vsphere.session import Session
@@ -16,8 +15,8 @@ from engine.vsphere.vms import Details
 
 @dataclass(frozen=True, slots=True)
 class CloneRequest:
-    """The VM to make. `backings`: one per adapter of the template, in its order (more are for adapters that are added
-    later); `properties`: OVF key -> value.
+    """The VM to make. `adapters`: one per adapter of the template, in its order, and those that are added;
+    `properties`: OVF key -> value.
 
     `cpus` and `memory_mb` None keep the template's, as "" does for how the guest gets its IP address. `base` is the
     snapshot that a linked clone stands on; None: a full clone.
@@ -25,7 +24,7 @@ class CloneRequest:
 
     name: str
     annotation: str
-    backings: tuple[Any, ...]
+    adapters: tuple[Adapter, ...]
     properties: Mapping[str, str] = field(repr=False)
     cpus: int | None = None
     memory_mb: int | None = None
@@ -49,7 +48,7 @@ def start_clone(
         annotation=request.annotation,
         numCPUs=request.cpus,
         memoryMB=request.memory_mb,
-        deviceChange=[connected_to(nic, to) for nic, to in zip(template.nics, request.backings, strict=False)],
+        deviceChange=nic_changes(template.nics, request.adapters, wrong=lambda *_: True),
     )
     edits = property_edits(template.properties, request.properties, request.name)
     assignment = assignment_change(template.assignment, request.ip_policy, request.ip_protocol)

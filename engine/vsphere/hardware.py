@@ -1,14 +1,10 @@
-"""Device changes: network adapters onto portgroups, hard disks grown and added. Pure but for reading a portgroup's
-switch.
-"""
+"""Device changes of hard disks: grown and added. Pure."""
 
 from typing import Any
 
 from pyVmomi import vim
 
 from engine.errors import BadInput
-from engine.vsphere.properties import read
-from engine.vsphere.session import Session
 from engine.vsphere.vms import Details
 
 _Device = vim.vm.device
@@ -17,54 +13,6 @@ _ADD = _Device.VirtualDeviceSpec.Operation.add
 KIB_PER_GIB = 1 << 20
 # Unit 7 of a SCSI bus is the controller itself.
 _SCSI_UNITS = [unit for unit in range(16) if unit != 7]
-
-
-def nic_backing(session: Session, network: vim.Network) -> Any:
-    """What connects an adapter to a standard, distributed or opaque network."""
-    card = _Device.VirtualEthernetCard
-    if isinstance(network, vim.dvs.DistributedVirtualPortgroup):
-        values = read(session, network, "key", "config.distributedVirtualSwitch")
-        switch = read(session, values["config.distributedVirtualSwitch"], "uuid")["uuid"]
-        return card.DistributedVirtualPortBackingInfo(
-            port=vim.dvs.PortConnection(portgroupKey=values["key"], switchUuid=switch)
-        )
-    if isinstance(network, vim.OpaqueNetwork):
-        summary = read(session, network, "summary")["summary"]
-        return card.OpaqueNetworkBackingInfo(
-            opaqueNetworkId=summary.opaqueNetworkId, opaqueNetworkType=summary.opaqueNetworkType
-        )
-    return card.NetworkBackingInfo(deviceName=read(session, network, "name")["name"])
-
-
-def same_backing(one: Any, other: Any) -> bool:
-    """Whether two adapters' backings mean the same network."""
-    if isinstance(one, _Device.VirtualEthernetCard.DistributedVirtualPortBackingInfo):
-        return type(one) is type(other) and one.port.portgroupKey == other.port.portgroupKey
-    if isinstance(one, _Device.VirtualEthernetCard.OpaqueNetworkBackingInfo):
-        return type(one) is type(other) and one.opaqueNetworkId == other.opaqueNetworkId
-    return type(one) is type(other) and one.deviceName == other.deviceName
-
-
-def connected_to(nic: Any, backing: Any) -> Any:
-    """The change that puts an existing adapter onto a network with a MAC address of its own (a clone keeps the
-    template's otherwise).
-    """
-    nic.backing = backing
-    nic.addressType = "assigned"
-    nic.macAddress = None
-    nic.connectable = _Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=False)
-    return _Device.VirtualDeviceSpec(operation=_EDIT, device=nic)
-
-
-def another_nic(first: Any, backing: Any, number: int) -> Any:
-    """The change that adds an adapter of the first one's type. `number` makes its temporary key unique."""
-    nic = type(first)(
-        key=-100 - number,
-        backing=backing,
-        addressType="generated",
-        connectable=_Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=True),
-    )
-    return _Device.VirtualDeviceSpec(operation=_ADD, device=nic)
 
 
 def disk_changes(details: Details, sizes_gib: tuple[int, ...], name: str) -> list[Any]:

@@ -9,6 +9,7 @@ from pyVmomi import vim
 from engine.deploy.verify import Wanted, repair
 from engine.errors import BadInput, VSphereFault
 from engine.staging.identity import Identity, notes_with
+from engine.vsphere.adapters import Adapter
 from engine.vsphere.vms import Details, Vm
 
 MINE = Identity("a1b2c3", "esxi-1.0", "sha256:00", "2026-11-21T09:30:00Z", deployment=1, item=1)
@@ -45,7 +46,7 @@ def wanted(**changes: Any) -> Wanted:
         identity=MINE,
         properties={},
         declared=[],
-        backings=(portgroup("pg-1"),),
+        adapters=(Adapter(portgroup("pg-1")),),
         disks_gib=(),
         cpus=None,
         memory_mb=None,
@@ -96,11 +97,53 @@ def test_identity_uuid_and_size() -> None:
 
 
 def test_adapters_are_moved_and_added_with_addresses_of_their_own() -> None:
-    change, _ = repair(machine(), wanted(backings=(portgroup("pg-2"), portgroup("pg-2"))))
+    change, _ = repair(machine(), wanted(adapters=(Adapter(portgroup("pg-2")), Adapter(portgroup("pg-2")))))
     edit, add = change.devices
     assert (edit.operation, edit.device.key, edit.device.macAddress) == ("edit", 4000, None)
     assert (add.operation, type(add.device)) == ("add", vim.vm.device.VirtualVmxnet3)
     assert {one.device.backing.port.portgroupKey for one in change.devices} == {"pg-2"}
+
+
+def with_nics(*types: Any) -> Details:
+    """A machine with adapters of these types."""
+    nics = [
+        kind(key=4000 + number, backing=portgroup("pg-1"), macAddress=f"00:50:56:00:00:0{number}")
+        for number, kind in enumerate(types)
+    ]
+    return replace(machine(), devices=nics)
+
+
+def test_a_given_mac_address_is_edited_and_kept() -> None:
+    given = (Adapter(portgroup("pg-1"), mac="02:00:00:00:00:01"),)
+    change, differences = repair(machine(), wanted(adapters=given))
+    [edit] = change.devices
+    assert (edit.device.macAddress, edit.device.addressType, differences) == (
+        "02:00:00:00:00:01",
+        "manual",
+        ["1 network adapters"],
+    )
+    same = (Adapter(portgroup("pg-1"), mac="00:50:56:00:00:01"),)
+    assert repair(machine(), wanted(adapters=same, not_macs=frozenset({"00:50:56:00:00:01"})))[1] == []
+
+
+def test_from_the_first_of_another_type_on_adapters_are_made_anew_in_their_order() -> None:
+    """A device key, and with it the place, follows from when the adapter was added."""
+    vmxnet3, e1000, e1000e = (getattr(vim.vm.device, f"Virtual{name}") for name in ("Vmxnet3", "E1000", "E1000e"))
+    asked = [Adapter(portgroup("pg-1"), kind) for kind in ("vmxnet3", "e1000e", "", "")]
+    asked.append(Adapter(portgroup("pg-1"), "", "02:00:00:00:00:01"))
+    change, _ = repair(with_nics(vmxnet3, vmxnet3, e1000, vmxnet3), wanted(adapters=tuple(asked)))
+    assert [(one.operation, type(one.device)) for one in change.devices] == [
+        ("remove", vmxnet3),
+        ("remove", e1000),
+        ("remove", vmxnet3),
+        ("add", e1000e),
+        ("add", e1000),
+        ("add", vmxnet3),
+        ("add", vmxnet3),
+    ]
+    assert change.devices[-1].device.macAddress == "02:00:00:00:00:01"
+    assert len({one.device.key for one in change.devices}) == 7
+    assert repair(with_nics(vmxnet3, e1000e), wanted(adapters=tuple(asked[:2])))[1] == []
 
 
 def test_an_adapter_with_the_templates_address_gets_one_of_its_own() -> None:

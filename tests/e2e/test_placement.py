@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from engine.cancel import Cancel
+from engine.catalog.profiles import read_profile
+from engine.deploy.plan import make_plan
+from engine.errors import SlipwayError
 from engine.simulator.launcher import Simulator
+from engine.site import open_site
 from storage import deployments
 from tests.e2e.conftest import ready
 from tests.e2e.lab import PASSWORD, Lab, Place
@@ -58,10 +63,12 @@ def host_of(lab: Lab, machine: dict[str, Any]) -> str:
     return lab.govc("object.collect", "-s", lab.ref(machine["runtime"]["host"]), "name").strip()
 
 
-def refusal(lab: Lab, *entries: dict[str, Any]) -> dict[str, str]:
-    outcome = lab.slipway("deploy", str(lab.profile("lab01", list(entries))), "--json")
-    assert outcome.code == 2, outcome.out
-    return outcome.error
+def refusal(lab: Lab, *entries: dict[str, Any]) -> SlipwayError:
+    """The only problem of a plan."""
+    profile = read_profile(lab.profile("refused", list(entries)))
+    with lab.store() as store, open_site(store, lab.name) as site:
+        [problem] = make_plan(site, profile, "secret", Cancel()).problems
+    return problem
 
 
 @BOTH
@@ -93,7 +100,7 @@ def test_a_member_in_maintenance_is_left_out(podlab: Lab, vcenter: Simulator) ->
     lab.ok("deploy", str(lab.profile("lab01", [entry(uid, "a"), entry(uid, "b", 12)])))
     assert {datastore_of(machine) for machine in lab.machines().values()} == {"LocalDS_2"}
     vcenter.admin.maintain_datastore("LocalDS_2")
-    why = refusal(lab, entry(uid, "c", 13))["why"]
+    why = refusal(lab, entry(uid, "c", 13)).why
     assert why == "LocalDS_1: it is in maintenance (inMaintenance); LocalDS_2: it is in maintenance (inMaintenance)"
     assert lab.slipway("endpoint", "test", lab.name).code == 1
 
@@ -109,7 +116,7 @@ def test_a_job_that_goes_on_keeps_the_datastore_that_was_chosen(podlab: Lab, vce
         [item] = deployments.items(store, 1)
         [other] = {*POD} - {item.datastore}
         deployments.place(store, 1, {item.name: other})
-    lab.ok("deployment", "resume", "1")
+    lab.ok("deployment", "retry", "1")
     assert datastore_of(lab.machines()[item.name]) == other
 
 
@@ -122,7 +129,7 @@ def test_an_entry_names_its_datastore(lab: Lab, flag: str) -> None:
     there = {name.partition(".")[0]: datastore_of(one) for name, one in lab.machines().items() if name != uid}
     assert (there["a"], there["c"]) == ("LocalDS_2", "LocalDS_0")
     assert there["b"] == "LocalDS_1", "the other member has less room"
-    assert refusal(lab, entry(uid, "d", 14, datastore="LocalDS_9"))["what"] == "no datastore named"
+    assert refusal(lab, entry(uid, "d", 14, datastore="LocalDS_9")).what == "no datastore named"
 
 
 def test_too_little_room_names_the_datastore(lab: Lab, vcenter: Simulator) -> None:
@@ -131,7 +138,7 @@ def test_too_little_room_names_the_datastore(lab: Lab, vcenter: Simulator) -> No
     error = refusal(
         lab, entry(uid, "a"), entry(uid, "b", 12, datastore="LocalDS_1"), entry(uid, "c", 13, datastore="pod")
     )
-    assert "needed on LocalDS_0" in error["why"]
+    assert "needed on LocalDS_0" in error.why
 
 
 @BOTH
@@ -147,10 +154,10 @@ def test_an_entry_names_its_host(lab: Lab, vcenter: Simulator, flag: str) -> Non
     there = lab.machines()
     assert [host_of(lab, there[f"{name}.lab01.example.com"]) for name in "abc"] == hosts
     blind = refusal(lab, entry(uid, "d", 14, host="127.0.0.1", datastore="lone"))
-    assert blind["why"] == "lone: the host 127.0.0.1 does not see it"
-    assert refusal(lab, entry(uid, "d", 14, host="127.0.0.9"))["what"] == "no ESXi host named"
+    assert blind.why == "lone: the host 127.0.0.1 does not see it"
+    assert refusal(lab, entry(uid, "d", 14, host="127.0.0.9")).what == "no ESXi host named"
     vcenter.admin.disconnect_host("127.0.0.2")
-    assert refusal(lab, entry(uid, "d", 14, host="127.0.0.2"))["why"] == "it is not connected"
+    assert refusal(lab, entry(uid, "d", 14, host="127.0.0.2")).why == "it is not connected"
 
 
 @BOTH

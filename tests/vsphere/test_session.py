@@ -15,6 +15,7 @@ from engine.cancel import Cancel
 from engine.errors import Cancelled, Conflict, EndpointUnreachable, LoginRefused, SlipwayError
 from engine.simulator.launcher import Simulator
 from engine.vsphere import tasks, vms
+from engine.vsphere.adapters import Adapter
 from engine.vsphere.clone import CloneRequest, start_clone
 from engine.vsphere.properties import below, read
 from engine.vsphere.session import Session, _one_refusal, connect
@@ -208,6 +209,6 @@ def test_the_deadline_is_the_paces(vcenter: Simulator) -> None:
 def clone(ground: Ground, vm: vim.VirtualMachine) -> vim.Task:
     vms.mark_as_template(ground.session, vm, "vm1")
     template = vms.details(ground.session, vm)
-    backings = tuple(nic.backing for nic in template.nics)
-    request = CloneRequest("clone1", "", backings, {})
+    adapters = tuple(Adapter(nic.backing) for nic in template.nics)
+    request = CloneRequest("clone1", "", adapters, {})
     return start_clone(ground.session, ground.target, template, ground.target.pool, None, request)
