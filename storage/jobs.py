@@ -48,7 +48,8 @@ class Job:
     `falls_back`: it was staging itself that failed, so that the OVA may still be imported directly. `refused`: vCenter
     said no, to the password or for want of a privilege, and nobody asks again by himself.
 
-    A staging has a `component_uid`, and the `deployment_id` for which it was begun, None when asked for by hand.
+    A staging has a `component_uid`, which is the template's name (engine.catalog.variants), and the `deployment_id` for
+    which it was begun, None when asked for by hand.
     """
 
     id: int

@@ -16,6 +16,7 @@ from pydantic import Field, Strict
 from engine.catalog.documents import Count, Name, Text, build, read_json, read_yaml, refuse_all, unknown_keys
 from engine.catalog.network import Address, Network, Subnet, faults_of, ip, is_host, nth_address, subnet_of
 from engine.catalog.nics import Nic, faults_of_nics, unknown_nic_keys
+from engine.catalog.variants import Provisioning
 from engine.errors import BadInput
 
 # vSphere refuses longer names; a guest's FQDN is its VM's name.
@@ -63,7 +64,8 @@ class Entry:
     """One VM. `vmem` in GB; `vdisks` in GB from Hard disk 2 on; None leaves what the OVA says.
 
     `networks` maps OVF network names to portgroups, `nics` says more of the adapters in their order; `properties` adds
-    to or replaces the component's, as templates. None for `linked`, `datastore`, `host`: as the endpoint says.
+    to or replaces the component's, as templates. `deployment`, the OVF's option, and `disk_provisioning` replace the
+    component's too. None for `linked`, `datastore`, `host`: as the endpoint says.
     """
 
     component_uid: Name
@@ -80,6 +82,8 @@ class Entry:
     datastore: Name | None = None
     host: Name | None = None
     storage_policy: Name | None = None
+    deployment: Name | None = None
+    disk_provisioning: Provisioning | None = None
     properties: Mapping[Name, Text] = field(default_factory=dict)
 
     def vm_name(self, domain: str) -> str:

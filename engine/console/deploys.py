@@ -14,6 +14,7 @@ from engine.console.typed import path_of
 from engine.deploy.variables import read_password
 from engine.errors import BadInput
 from engine.jobs import submit
+from engine.jobs.needs import still_needed
 from engine.jobs.outcome import TimedStep, stagings_of, state_under, timed
 from storage import deployments, endpoints, jobs, settings, steps
 from storage.deployments import REMOVED, Deployment, Item
@@ -187,9 +188,9 @@ class _Reading:
         self.items = deployments.items(desk.store, deployment.id)
         self.jobs = jobs.of_deployment(desk.store, deployment.id)
         self.attempts = [one for one in self.jobs if one.kind is not Kind.STAGE]
-        uids = {item.component_uid for item in self.items if item.state in ("pending", "running")}
+        needed = still_needed(desk.store, deployment) if job is not None else set()
         last = job or (self.attempts[-1] if self.attempts else None)
-        self.stagings = stagings_of(last, self.jobs, active, uids) if last else []
+        self.stagings = stagings_of(last, self.jobs, active, needed) if last else []
         self.steps = steps.listing(desk.store, {one.id for one in [*self.attempts, *self.stagings]})
 
     def row(self, detail: Detail | None) -> DeployRow:

@@ -9,10 +9,11 @@ from engine.console.desk import Desk
 from engine.console.observer import Observed, observe_all
 from engine.console.observer import State as Seen
 from engine.console.rates import Transfer
+from engine.jobs.needs import still_needed
 from engine.jobs.outcome import TimedStep, timed
 from engine.staging import claims
 from engine.staging.claims import Standing
-from engine.staging.templates import IN_PROGRESS, State, Template, component_uid, first_to_the_folder
+from engine.staging.templates import IN_PROGRESS, State, Template, first_to_the_folder, whole_name
 from storage import audit, deployments, endpoints, jobs, steps
 from storage.audit import Entry
 from storage.endpoints import Endpoint
@@ -39,9 +40,9 @@ class Event:
 class TemplateRow:
     """One template on one endpoint, or the place where one is being staged.
 
-    `uid` is its name there, `component` the one that it is or was of. `state`: of `staging.templates.State`, or queued,
-    cancelling, claimed. `active`: a job of ours stages it; `step` is what it is in now, `steps` those of the last
-    staging. `as_of`: when the endpoint was last seen, if it does not answer now. None is not known.
+    `uid` is its name there, `component` the one that it has when it is whole. `state`: of `staging.templates.State`, or
+    queued, cancelling, claimed. `active`: a job of ours stages it; `step` is what it is in now, `steps` those of the
+    last staging. `as_of`: when the endpoint was last seen, if it does not answer now. None is not known.
     """
 
     endpoint: str
@@ -103,7 +104,7 @@ def lacks(desk: Desk) -> Lacks:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the store knows, by (endpoint id, component uid) where nothing else is said."""
+    """What the store knows, by (endpoint id, name of the template) where nothing else is said."""
 
     desk: Desk
     now: datetime
@@ -150,9 +151,9 @@ def _needed(desk: Desk) -> dict[tuple[int, str], tuple[str, ...]]:
     needed: dict[tuple[int, str], tuple[str, ...]] = {}
     for job in jobs.active(desk.store):
         if job.kind is Kind.DEPLOY and job.deployment_id is not None and not job.cancel:
-            name = f"{deployments.get(desk.store, job.deployment_id).name} (deployment {job.deployment_id})"
-            items = deployments.items(desk.store, job.deployment_id)
-            for uid in {one.component_uid for one in items if one.state in ("pending", "running")}:
+            deployment = deployments.get(desk.store, job.deployment_id)
+            name = f"{deployment.name} (deployment {deployment.id})"
+            for uid in still_needed(desk.store, deployment):
                 needed[job.endpoint_id, uid] = (*needed.get((job.endpoint_id, uid), ()), name)
     return needed
 
@@ -188,7 +189,7 @@ def _unseen(known: _Known, job: Job, seen: Observed) -> bool:
 
 
 def _row(known: _Known, endpoint: Endpoint, seen: Observed, uid: str, template: Template | None) -> TemplateRow | None:
-    component = component_uid(uid)
+    component = whole_name(uid)
     made = known.stagings.get((endpoint.id, component), [])
     last = made[0] if made else None
     at_work = last is not None and (last.active or _unseen(known, last, seen))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from engine.console.desk import Desk
+from engine.jobs.needs import templates_needed
 from engine.jobs.outcome import stagings_of
 from storage import deployments, jobs, paths
 from storage.jobs import Kind
@@ -37,9 +38,8 @@ def of_deployment(desk: Desk, deployment_id: int, last: int) -> tuple[str, ...]:
 
     Raises NotFound.
     """
-    deployments.get(desk.store, deployment_id)
-    uids = {item.component_uid for item in deployments.items(desk.store, deployment_id)}
+    needed = set(templates_needed(desk.store, deployments.get(desk.store, deployment_id)).values())
     mine = jobs.of_deployment(desk.store, deployment_id)
     attempts = [job for job in mine if job.kind is not Kind.STAGE]
-    stagings = stagings_of(attempts[-1], mine, jobs.active(desk.store), uids) if attempts else []
+    stagings = stagings_of(attempts[-1], mine, jobs.active(desk.store), needed) if attempts else []
     return lines(desk, deployment_id, {job.id for job in [*mine, *stagings]}, last)

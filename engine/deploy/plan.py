@@ -16,6 +16,7 @@ from engine.catalog.nics import normal_mac
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
+from engine.catalog.variants import in_variant, template_name, variant_of
 from engine.deploy.linking import kind_of_clone
 from engine.deploy.nics import PlannedNic, macs_in_use, macs_of_entry, taken_macs
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
@@ -53,8 +54,9 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
-    """One VM to make. `why` says why it is not staged, or no linked clone where one is wanted; `properties` are the
-    rendered OVF values by key. `place` is None for a VM that is there already.
+    """One VM to make. `component` asks for the variant that the entry wants; `why` says why it is not staged, or no
+    linked clone where one is wanted; `properties` are the rendered OVF values by key. `place` is None for a VM that is
+    there already.
     """
 
     entry: Entry
@@ -72,6 +74,11 @@ class PlannedItem:
     linked: bool = False
     place: Place | None = None
     nics: tuple[PlannedNic, ...] = ()
+
+    @property
+    def template(self) -> str:
+        """The name of the template that it is cloned from, if it is."""
+        return template_name(self.component)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class _Planner:
             tuple(item for entry in step if (item := self._item(entry, taken))) for step in self.profile.steps
         )
         items = [item for step in steps for item in step]
-        staged = {item.component.uid: item for item in items if item.way is Way.STAGED}
+        staged = {item.template: item for item in items if item.way is Way.STAGED}
         to_stage = {uid: item for uid, item in staged.items() if not self.templates[uid].usable}
         direct = [item for item in items if item.way is Way.DIRECT]
         uploads = [item.package for item in [*to_stage.values(), *direct] if item.package]
@@ -202,6 +209,7 @@ class _Planner:
         default = self._network(self.portgroup)
         if component is None:
             return None
+        component = in_variant(component, entry.deployment, entry.disk_provisioning)
         there = taken.get(name.casefold())
         if there and not is_ours(self.site, there, name, component):
             self.problems.append(not_ours(there))
@@ -242,7 +250,7 @@ class _Planner:
 
     def _placed(self, item: PlannedItem) -> PlannedItem | None:
         """The item with its place, whose room it takes; a template that is staged for it takes some first."""
-        uid = item.component.uid
+        uid = item.template
         if item.way is Way.STAGED and not self.templates[uid].usable and uid not in self.staged:
             self.staged.add(uid)
             self.placer.take_template(self._space(item))
@@ -302,14 +310,15 @@ class _Planner:
         return None
 
     def _package(self, component: Component) -> Package | None:
-        if component.uid not in self.packages:
-            self.packages[component.uid] = None
+        name = template_name(component)
+        if name not in self.packages:
+            self.packages[name] = None
             if component.ova_path and not obstacle(component):
                 found = examined(component, limits_of(self.site.store))
                 self.problems += found.errors
                 self.warnings += found.findings
-                self.packages[component.uid] = None if found.errors else found.package
-        return self.packages[component.uid]
+                self.packages[name] = None if found.errors else found.package
+        return self.packages[name]
 
     def _admit(self, component: Component, package: Package | None, sent: bool) -> None:
         """Its licence accepted; and its signature as the endpoint asks, if it is sent there."""
@@ -326,11 +335,10 @@ class _Planner:
     def _template(self, component: Component) -> Template | None:
         if not self.staging_on or component.kind is not Kind.L1:
             return None
-        if component.uid not in self.templates:
-            self.templates[component.uid] = templates.look(
-                self.site, component.uid, component, self._package(component)
-            )
-        return self.templates[component.uid]
+        name = template_name(component)
+        if name not in self.templates:
+            self.templates[name] = templates.look(self.site, name, component, self._package(component))
+        return self.templates[name]
 
     def _network(self, name: str) -> NetworkRef | None:
         if name not in self.networks:
@@ -459,8 +467,8 @@ class _Planner:
         where nothing else is known.
         """
         if item.package is None:
-            return self.templates[item.component.uid].size_bytes
+            return self.templates[item.template].size_bytes
         disks = item.package.descriptor.machine_disks()
-        if (item.component.spec.get("DiskProvisioning") or "thin") != "thin":
+        if variant_of(item.component).provisioning:
             return sum(disk.capacity_bytes for disk in disks)
         return max(sum(disk.populated_bytes or 0 for disk in disks), upload_bytes(item.package))

@@ -21,19 +21,18 @@ log = logging.getLogger(__name__)
 UNKNOWN_POLL = 1.0
 
 
-def remove_vm(
-    site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel, *, cloning: bool = False
-) -> bool:
+def remove_vm(site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel, template: str = "") -> bool:
     """Power off and destroy the VM that this item made; False when there is none. What others made stays.
 
-    A clone that still runs is cancelled or waited for, also one that was only asked for (`cloning`): the answer was
-    lost, or its worker died before it had noted the task. Raises what vCenter says when it cannot be removed.
+    A clone that still runs is cancelled or waited for, also one that was only asked for, of the template of that name:
+    the answer was lost, or its worker died before it had noted the task. Raises what vCenter says when it cannot be
+    removed.
     """
-    unknown = cloning and not item.vm
+    unknown = template != "" and not item.vm
     if item.task and not item.vm and item.instance_uuid == site.session.instance_uuid:
         unknown = _end_task(site, item, watcher, halt)
     if unknown:
-        _await_unknown(site, vapp, item, watcher, halt)
+        _await_unknown(site, vapp, item, template or item.component_uid, watcher, halt)
     found = vms_around(site, vapp).get(item.name.casefold())
     if found is None or not _made_by(site, found, item):
         return False
@@ -46,9 +45,9 @@ def remove_vm(
     return True
 
 
-def _await_unknown(site: Site, vapp: VAppRef | None, item: Item, watcher: Watcher, halt: Cancel) -> None:
+def _await_unknown(site: Site, vapp: VAppRef | None, item: Item, name: str, watcher: Watcher, halt: Cancel) -> None:
     """Until the VM is there, or no task runs on the template any more."""
-    template = templates.look(site, item.component_uid, None).ref
+    template = templates.look(site, name, None).ref
     if template is None or not tasks.still_running(site.session, template):
         return
     watcher.began(item.name, "waiting", "for its clone to stop")

@@ -2,6 +2,7 @@
 
 from engine.deploy import undo
 from engine.errors import SlipwayError
+from engine.jobs.needs import still_needed, templates_needed
 from engine.jobs.now import Now, Steps
 from engine.jobs.submit import recorded_profile
 from engine.jobs.work import Work
@@ -40,8 +41,10 @@ def take_back(work: Work, _now: Now) -> Now:
     vapp = find_vapp(work.site.session, work.site.target, name) if name else None
     taken = steps.listing(work.store, [job.id for job in jobs.of_deployment(work.store, deployment.id)])
     cloning = {step.item for step in taken if step.step == "cloning"}
+    needed = templates_needed(work.store, deployment)
     for item in deployments.items(work.store, deployment.id):
-        if undo.remove_vm(work.site, vapp, item, work.recorder, work.halt, cloning=item.name in cloning):
+        template = needed[item.name] if item.name in cloning else ""
+        if undo.remove_vm(work.site, vapp, item, work.recorder, work.halt, template):
             audit.record(work.store, "VM removed", f"{endpoint}/{item.name}", f"deployment {deployment.id}")
             work.recorder.began(item.name, "removed")
         if item.path != "skipped":
@@ -95,10 +98,10 @@ def _state(items: list[Item]) -> State:
 
 
 def _leave_stagings(work: Work) -> None:
-    uids = {item.component_uid for item in deployments.items(work.store, work.deployment.id)}
+    needed = set(templates_needed(work.store, work.deployment).values())
     for job in jobs.active(work.store):
-        begun_for_us = job.kind is Kind.STAGE and job.endpoint_id == work.job.endpoint_id and job.component_uid in uids
-        if begun_for_us and not is_wanted(work.store, job, work.job):
+        for_us = job.kind is Kind.STAGE and job.endpoint_id == work.job.endpoint_id and job.component_uid in needed
+        if for_us and not is_wanted(work.store, job, work.job):
             jobs.ask_cancel(work.store, job.id)
 
 
@@ -107,11 +110,10 @@ def is_wanted(store: Store, staging: Job, but: Job) -> bool:
     if staging.deployment_id is None:
         return True
     for job in jobs.active(store):
-        if job.kind is Kind.DEPLOY and job.endpoint_id == staging.endpoint_id and job.id != but.id and not job.cancel:
-            items = deployments.items(store, job.deployment_id or 0)
-            if any(
-                item.component_uid == staging.component_uid and item.state in ("pending", "running") for item in items
-            ):
+        waits = job.kind is Kind.DEPLOY and job.endpoint_id == staging.endpoint_id and not job.cancel
+        if waits and job.id != but.id:
+            needed = still_needed(store, deployments.get(store, job.deployment_id or 0))
+            if staging.component_uid in needed:
                 return True
     return False
 

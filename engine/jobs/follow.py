@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from engine.cancel import Cancel
+from engine.jobs.needs import templates_needed
 from engine.jobs.outcome import stagings_of
 from engine.jobs.presence import Starter
 from engine.progress import Watcher
@@ -70,6 +71,6 @@ class _Telling:
         job = self._job
         if job.kind is not Kind.DEPLOY or job.deployment_id is None:
             return [job.id]
-        uids = {item.component_uid for item in deployments.items(self._store, job.deployment_id)}
+        needed = set(templates_needed(self._store, deployments.get(self._store, job.deployment_id)).values())
         mine = jobs.of_deployment(self._store, job.deployment_id)
-        return [job.id, *(one.id for one in stagings_of(job, mine, jobs.active(self._store), uids))]
+        return [job.id, *(one.id for one in stagings_of(job, mine, jobs.active(self._store), needed))]

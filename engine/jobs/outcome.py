@@ -74,9 +74,9 @@ def timed(taken: Sequence[Step], mine: Sequence[Job], now: datetime) -> list[Tim
     return told[::-1]
 
 
-def stagings_of(attempt: Job, mine: Iterable[Job], active: Iterable[Job], uids: Collection[str]) -> list[Job]:
+def stagings_of(attempt: Job, mine: Iterable[Job], active: Iterable[Job], needed: Collection[str]) -> list[Job]:
     """The stagings that were begun for this attempt of a deployment, and while it is active those that it joins: of
-    the components `uids` on its endpoint, whoever began them.
+    the templates `needed` on its endpoint, whoever began them.
 
     `mine` are the jobs of the deployment, `active` those of the store that have not ended.
     """
@@ -85,7 +85,7 @@ def stagings_of(attempt: Job, mine: Iterable[Job], active: Iterable[Job], uids: 
     joined = [
         job
         for job in active
-        if joins and job.kind is Kind.STAGE and job.endpoint_id == attempt.endpoint_id and job.component_uid in uids
+        if joins and job.kind is Kind.STAGE and job.endpoint_id == attempt.endpoint_id and job.component_uid in needed
     ]
     return list({job.id: job for job in [*begun, *joined]}.values())
 

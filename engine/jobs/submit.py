@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from engine.catalog.profiles import Profile, profile_of
+from engine.catalog.variants import component_named
 from engine.errors import BadInput, Conflict
 from storage import audit, components, deployments, endpoints, jobs
 from storage.deployments import REMOVED, Deployment
@@ -56,8 +57,9 @@ def remove(store: Store, deployment: Deployment) -> Job:
 
 
 def stage(store: Store, endpoint: Endpoint, uid: str) -> Job:
-    """Queue the staging of a component, or join the one under way. Raises NotFound."""
-    components.get(store, uid)
+    """Queue the staging of the template of that name, or join the one under way. Raises NotFound."""
+    if component_named(uid, components.listing(store)) is None:
+        components.get(store, uid)
     return jobs.create_stage(store, endpoint.id, uid)
 
 
@@ -76,7 +78,7 @@ def cancel(store: Store, deployment: Deployment) -> Job:
 
 
 def cancel_staging(store: Store, endpoint: Endpoint, uid: str) -> Job:
-    """Ask to stop staging the component. Raises Conflict when nobody stages it."""
+    """Ask to stop staging the template of that name. Raises Conflict when nobody stages it."""
     for job in jobs.stagings(store, endpoint.id, uid):
         if job.active and jobs.ask_cancel(store, job.id):
             audit.record(store, "cancel", f"staging of {uid} on {endpoint.name}")

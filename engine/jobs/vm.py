@@ -46,15 +46,15 @@ def look(work: Work, item: Item, _now: Now) -> Now:
 
 def template(work: Work, item: Item, now: Now) -> Now:
     """The staged template to clone: looked at, or waited for while a staging makes it."""
-    planned, uid = work.planned(item), item.component_uid
+    planned = work.planned(item)
     while True:
-        found = templates.look(work.site, uid, planned.component, planned.package)
+        found = templates.look(work.site, planned.template, planned.component, planned.package)
         if found.usable and found.ref is not None:
             return {"next": "clone", "template": moid(found.ref), "vanished": now.get("vanished", 0)}
         absent = found.state in (templates.State.ABSENT, templates.State.STAGING, templates.State.OUTDATED)
         if planned.package is None or not absent:
             raise StagingFault("cannot clone", on=item.name, why=f"{found.path} is {found.state}: {found.why}")
-        _wait_for_staging(work, item)
+        _wait_for_staging(work, item, planned.template)
 
 
 def clone(work: Work, item: Item, now: Now) -> Now:
@@ -70,7 +70,7 @@ def clone(work: Work, item: Item, now: Now) -> Now:
         return {"next": "template", "vanished": 1}
     reason = f"full clone: {NO_BASE}" if planned.linked and base is None else planned.why
     deployments.update_item(
-        work.store, item.id, vm=moid(ref), path=Way.STAGED, template=item.component_uid, reason=reason
+        work.store, item.id, vm=moid(ref), path=Way.STAGED, template=planned.template, reason=reason
     )
     return {"next": "finish", "vm": moid(ref), "template": now["template"]}
 
@@ -143,11 +143,11 @@ def cancelled(work: Work, item: Item, _now: Now, error: SlipwayError) -> Now:
     return {"next": "end", "state": State.CANCELLED}
 
 
-def _wait_for_staging(work: Work, item: Item) -> None:
+def _wait_for_staging(work: Work, item: Item, uid: str) -> None:
     """Have the template staged. When the elected staging fails, one more is tried, but not after a refusal; the rest do
     not upload.
     """
-    uid, endpoint = item.component_uid, work.job.endpoint_id
+    endpoint = work.job.endpoint_id
     first = work.first_staging.get(uid)
     if first is not None:
         tried = [one for one in jobs.stagings(work.store, endpoint, uid) if one.id >= first]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from engine.cancel import Cancel
+from engine.catalog.variants import component_named
 from engine.deploy.plan import Plan, PlannedItem, make_plan
 from engine.errors import ClaimLost, Conflict
 from engine.jobs.recorder import Recorder
@@ -15,7 +16,7 @@ from engine.jobs.submit import ordered_of, recorded_profile
 from engine.site import Site
 from engine.staging import claims
 from engine.staging.claims import Claim
-from engine.staging.stage import Staging, import_options, parked, stageable_package
+from engine.staging.stage import Staging, parked, stageable_package
 from engine.staging.templates import claim_endpoint
 from engine.vsphere.inventory import find_network
 from engine.vsphere.refs import VAppRef, moid
@@ -83,7 +84,8 @@ class Work:
         """What a staging job stages: its adapters parked on the endpoint's network, else on that of the deployment
         which began it. Raises BadInput, Conflict, BadPackage, NotFound.
         """
-        component = components.get(self.store, self.job.component_uid or "")
+        name = self.job.component_uid or ""
+        component = component_named(name, components.listing(self.store)) or components.get(self.store, name)
         package = stageable_package(self.store, component)
         if self.job.deployment_id is None:
             return parked(self.site, component, package)
@@ -96,7 +98,7 @@ class Work:
         else:
             portgroup = profile.network.portgroup or ""
             network = find_network(self.site.session, self.site.target.datacenter, portgroup)
-            staging = Staging(component, package, network, import_options(component))
+            staging = Staging(component, package, network)
         return replace(staging, deployment=self.job.deployment_id, linked=linked)
 
     def hold(self, claim: Claim) -> None:

@@ -1,10 +1,11 @@
-"""The commit: a template that is whole under its temporary name gets its uid as its name.
+"""The commit: a template that is whole under its temporary name gets its own name, the uid and its variant.
 
 vCenter refuses a duplicate name in a folder, so of several only one succeeds (DESIGN.md rule 1).
 """
 
 import logging
 
+from engine.catalog.variants import template_name
 from engine.errors import Gone, NameTaken, NotPermitted, SlipwayError, StagingFault, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
@@ -24,13 +25,13 @@ log = logging.getLogger(__name__)
 def commit(
     site: Site, component: Component, package: Package | None, whole: Vm, claim: Claim, watcher: Watcher
 ) -> Template:
-    """Rename to the uid; renamed by an earlier attempt is fine. Who loses the name verifies the winner, uses it, and
-    removes its own. When anything else fails, the whole template stays under its temporary name: the next holder only
-    renames it.
+    """Rename to the template's own name; renamed by an earlier attempt is fine. Who loses the name verifies the winner,
+    uses it, and removes its own. When anything else fails, the whole template stays under its temporary name: the next
+    holder only renames it.
 
     Raises StagingFault, Gone when `whole` vanished, Conflict when the claim was lost.
     """
-    uid = component.uid
+    uid = template_name(component)
     there = templates.look(site, uid, component, package)
     if there.usable:
         return _used(site, there, whole, claim)

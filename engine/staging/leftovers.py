@@ -31,11 +31,12 @@ _NAME = re.compile(r"(.+)\.(staging|retired)-([0-9a-f]{6})-(\d+)", re.DOTALL)
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """`<uid>.staging-<store>-<token>`, on its way to be the template, or `<uid>.retired-<store>-<token>`, replaced as
-    one. Its identity agrees: that store made it from that component.
+    one. Its identity agrees: that store made it to be that. `uid` is the template's name, `made` that identity.
     """
 
     vm: Vm
     uid: str
+    made: Identity
     retired: bool
     store: str
     token: int
@@ -49,9 +50,9 @@ def listing(site: Site, folder: FolderRef, uid: str = "") -> list[Leftover]:
 
 def _leftover(vm: Vm) -> Leftover | None:
     named, made = _NAME.fullmatch(vm.name), identity.parse(vm.notes)
-    if named is None or made is None or (made.component, made.store) != (named[1], named[3]):
+    if named is None or made is None or (made.template_name, made.store) != (named[1], named[3]):
         return None
-    return Leftover(vm, named[1], named[2] == "retired", named[3], int(named[4]))
+    return Leftover(vm, named[1], made, named[2] == "retired", named[3], int(named[4]))
 
 
 def find(site: Site, uid: str, ref: VmRef) -> Vm:
@@ -104,7 +105,8 @@ def _tokens_at_work(site: Site, uid: str, claim: Claim) -> set[int | None]:
 def _is_whole(vm: Vm, key: int | None, component: Component | None) -> bool:
     made = identity.parse(vm.notes)
     marked = vm.template and key is not None and vm.custom.get(key) == STAGED
-    return bool(marked and component and made and made.digest == component.checksum and not made.removing)
+    wanted = component and made and (made.component, made.digest) == (component.uid, component.checksum)
+    return bool(marked and wanted and made and not made.removing)
 
 
 def at_work(site: Site, uid: str) -> Leftover | None:
@@ -160,7 +162,7 @@ def settle_retired(site: Site, uid: str, claim: Claim) -> bool:
     """Remove replaced templates on which nothing stands any more, once a usable one has their name; whether any was."""
     folder = templates.staging_folder(site)
     retired = [one for one in listing(site, folder, uid) if one.retired] if folder else []
-    if not retired or not templates.look(site, uid, None).usable or _is_being_cloned(site, uid):
+    if not retired or not templates.look(site, uid, None).usable or _is_being_cloned(site, retired[0].made.component):
         return False
     removed = [remove(site, one.vm, claim) for one in retired if _is_done_with(site, one)]
     return any(removed)
@@ -176,7 +178,7 @@ def _is_done_with(site: Site, one: Leftover) -> bool:
 
 
 def _is_being_cloned(site: Site, uid: str) -> bool:
-    """Whether a deployment of this store has begun a clone from that uid and does not know yet how it ended."""
+    """Whether a deployment of this store has begun a clone of that component and does not know yet how it ended."""
     under_way = [row.id for row in deployments.listing(site.store) if row.ended is None]
     items = [item for number in under_way for item in deployments.items(site.store, number)]
     return any(item.component_uid == uid and item.task and not item.vm for item in items)

@@ -5,7 +5,7 @@ rule 2).
 from engine.errors import Conflict, NotFound
 from engine.site import Site
 from engine.staging import claims, identity, leftovers, templates
-from engine.staging.templates import State, Template, component_uid
+from engine.staging.templates import State, Template, whole_name
 from engine.vsphere import tasks, vms
 from engine.vsphere.vms import Vm
 from storage import audit
@@ -16,7 +16,7 @@ def remove(site: Site, uid: str) -> Template:
 
     Raises NotFound, or Conflict when it is claimed, busy, powered on, or has linked clones.
     """
-    claimed = component_uid(uid)
+    claimed = whole_name(uid)
     claim = claims.take(site.store, templates.claim_endpoint(site), claimed, f"remove {uid} from {site.endpoint.name}")
     if claim is None:
         raise Conflict("cannot remove", on=uid, why="somebody holds its claim", fix="see: slipway lock list")
@@ -55,7 +55,7 @@ def remove(site: Site, uid: str) -> Template:
 def _check_ours(site: Site, template: Template, vm: Vm) -> None:
     """Raise Conflict for a VM that is no staged template, and for what another store is staging."""
     made = identity.parse(vm.notes)
-    if template.uid != component_uid(template.uid):
+    if template.uid != whole_name(template.uid):
         if made is None or made.store != site.store.id:
             raise Conflict("cannot remove", on=template.path, why="it is another Slipway's work", fix="remove it there")
     elif made is None and template.state is not State.UNVERIFIED:

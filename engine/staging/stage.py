@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from engine.cancel import Cancel
 from engine.catalog.admission import admit
 from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
+from engine.catalog.variants import template_name, variant_of
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
@@ -56,9 +57,13 @@ class Staging:
     component: Component
     package: Package
     network: NetworkRef
-    options: dict[str, str] = field(default_factory=dict)
     deployment: int | None = None
     linked: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the template is going to be called."""
+        return template_name(self.component)
 
 
 def stageable_package(store: Store, component: Component) -> Package:
@@ -81,7 +86,7 @@ def parked(site: Site, component: Component, package: Package) -> Staging:
         fix = f"slipway endpoint update {endpoint} --network NAME"
         raise BadInput("cannot stage on", on=endpoint, why="it names no network", fix=fix)
     network, linked = site.target.network, site.endpoint.linked_clones
-    return Staging(component, package, network, import_options(component), linked=linked)
+    return Staging(component, package, network, linked=linked)
 
 
 def import_options(component: Component) -> dict[str, str]:
@@ -102,7 +107,7 @@ def stage(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
     was lost, and what a direct import would meet too: BadPackage, UploadFailed, NoSpace, LoginRefused,
     EndpointUnreachable, Cancelled.
     """
-    uid = staging.component.uid
+    uid = staging.name
     try:
         return _attempt(site, staging, watcher, cancel)
     except Gone as error:
@@ -136,7 +141,7 @@ def elect(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
     would keep everybody else of this store from the uid for as long. Raises StagingFault when what is there can be
     neither used nor replaced, Cancelled.
     """
-    uid = staging.component.uid
+    uid = staging.name
     told = ""
     while True:
         cancel.check()
@@ -173,7 +178,7 @@ def _elected(site: Site, staging: Staging, claim: Claim) -> Template | Claim:
     """Look once more, now that nobody else may change it; a template that was replaced by nothing gets its name back.
     The claim is released unless it is the answer.
     """
-    uid = staging.component.uid
+    uid = staging.name
     keep = False
     try:
         template = _look(site, staging)
@@ -193,7 +198,7 @@ def upload(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel:
     under a temporary name with the claim's token. What else is left of ours is removed; when this raises, nothing new
     stays.
     """
-    uid = staging.component.uid
+    uid = staging.name
     template = templates.look(site, uid, staging.component, staging.package)
     if template.usable and template.ref is not None:
         return vms.look(site.session, template.ref)
@@ -212,15 +217,22 @@ def upload(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel:
 
 def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
     component, package = staging.component, staging.package
-    uid, size = component.uid, upload_bytes(package)
-    made = Identity(store=site.store.id, component=uid, digest=component.checksum, created=_now(site))
+    uid, size, variant = staging.name, upload_bytes(package), variant_of(component)
+    made = Identity(
+        store=site.store.id,
+        component=component.uid,
+        digest=component.checksum,
+        created=_now(site),
+        option=variant.option,
+        provisioning=variant.provisioning,
+    )
     request = ImportRequest(
         name=f"{uid}{IN_PROGRESS}{site.store.id}-{claim.token}",
         package=package,
         annotation=identity.notes_with(package.descriptor.annotation, made),
         networks={network.name: staging.network for network in package.descriptor.networks},
         checksum=component.checksum,
-        **staging.options,  # type: ignore[arg-type]
+        **import_options(component),  # type: ignore[arg-type]
     )
     admit(site.store, site.endpoint, component, package, uid, watcher)
     watcher.began(uid, "uploading", f"{package.name} to {site.endpoint.name}")
@@ -283,7 +295,7 @@ def mark(site: Site, staging: Staging, vm: Vm, claim: Claim, watcher: Watcher, c
     To be a template comes last: that one bit tells a whole one, and what is none yet can be fenced off by its version
     (leftovers.remove). Raises Gone when it is not ours any more: upload again.
     """
-    uid = staging.component.uid
+    uid = staging.name
     now = leftovers.find(site, uid, vm.ref)
     if now.name == uid:
         return now
@@ -333,7 +345,7 @@ def commit(site: Site, staging: Staging, whole: Vm, claim: Claim, watcher: Watch
 
 def tidy(site: Site, staging: Staging, claim: Claim, watcher: Watcher) -> None:
     """Remove the templates that this one has replaced, as far as nothing stands on them."""
-    uid = staging.component.uid
+    uid = staging.name
     watcher.began(uid, "tidying")
     leftovers.settle_retired(site, uid, claim)
     watcher.began(uid, "staged", templates.path_of(site, uid))

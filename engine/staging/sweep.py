@@ -7,23 +7,26 @@ ends by its own timeout (300 s on a vCenter) and takes its half-made VM along.
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from engine.cancel import Cancel
+from engine.catalog.variants import THIN, in_variant
 from engine.deploy.ours import importer, is_half_made, maker_of
 from engine.errors import Cancelled, CertificateRefused, LoginRefused, SlipwayError, Unreachable
 from engine.progress import Nobody
 from engine.site import Site
 from engine.staging import claims, identity, leftovers, templates
 from engine.staging.commit import commit
+from engine.staging.leftovers import Leftover
 from engine.vsphere import tasks, vms
 from engine.vsphere.inventory import vapps_in
 from engine.vsphere.properties import read_many
 from engine.vsphere.refs import FolderRef, VmRef, moid
 from engine.vsphere.vms import Vm
 from storage import audit, components, deployments, jobs, sightings
+from storage.components import Component
 from storage.deployments import Item
 from storage.jobs import Kind
 
@@ -89,7 +92,7 @@ def _settle(site: Site, folder: FolderRef, uid: str) -> Iterator[Swept]:
         return
     with claims.held(site.store, claim):
         try:
-            component = next((one for one in components.listing(site.store) if one.uid == uid), None)
+            component = _wanted(site, before)
             whole = leftovers.settle(site, uid, component, folder, claim)
             if whole is not None and component is not None:
                 commit(site, component, None, whole, claim, Nobody())
@@ -104,6 +107,13 @@ def _settle(site: Site, folder: FolderRef, uid: str) -> Iterator[Swept]:
             yield Swept("leftover removed", f"{site.endpoint.name}/{one.vm.name}")
         elif name == uid and one.store == site.store.id:
             yield Swept("template restored" if one.retired else "template staged", f"{site.endpoint.name}/{uid}")
+
+
+def _wanted(site: Site, left: Sequence[Leftover]) -> Component | None:
+    """The catalog's component that these were made from, asking for their variant."""
+    made = left[0].made
+    found = next((one for one in components.listing(site.store) if one.uid == made.component), None)
+    return found and in_variant(found, made.option, made.provisioning or THIN)
 
 
 def _is_queued(site: Site, uid: str) -> bool:

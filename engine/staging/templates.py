@@ -5,13 +5,14 @@ rule 3).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from engine.catalog.limits import limits_of
+from engine.catalog.variants import THIN, Variant, component_named, in_variant, variant_of
 from engine.errors import Gone, NotFound
 from engine.ova.package import Package
 from engine.site import Site
@@ -47,8 +48,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template, or the place where it would be. `size_bytes` is what it takes on the datastore; `why` explains
-    any state but staged.
+    """One template, or the place where it would be. `uid` is its name: the component's uid, and the variant if it is of
+    one (engine.catalog.variants). `size_bytes` is what it takes on the datastore; `why` explains any state but staged.
 
     `children` are the VMs cloned from it that still exist; None where nobody counted.
     """
@@ -79,8 +80,8 @@ def shape_of(machine: Details) -> dict[str, object]:
     }
 
 
-def component_uid(name: str) -> str:
-    """The uid that a template or leftover of this name belongs to: whose claim guards it."""
+def whole_name(name: str) -> str:
+    """What a template or leftover of this name is called once it is whole: whose claim guards it."""
     return name.partition(IN_PROGRESS)[0].partition(RETIRED)[0]
 
 
@@ -112,8 +113,8 @@ def path_of(site: Site, uid: str) -> str:
 
 
 def look(site: Site, uid: str, component: Component | None, package: Package | None = None) -> Template:
-    """The template of that uid as it is now. `component` (its checksum) and `package` (its disks) say what it should
-    be.
+    """The template of that name as it is now. `component` (its uid, variant and checksum) and `package` (its disks) say
+    what it should be.
     """
     folder = staging_folder(site)
     # Some back ends of vCenter do not tell names apart by case (vSphere sheet).
@@ -186,6 +187,15 @@ def _verdict(
     if ours is None:
         differs = _differs_from_package(machine, package)
         return (State.FOREIGN, differs) if differs else (State.UNVERIFIED, "not made by Slipway; used, never changed")
+    return _verdict_on_ours(machine, ours, component)
+
+
+def _verdict_on_ours(machine: Details, ours: Identity, component: Component | None) -> tuple[State, str]:
+    """What a template with our identity is good for, that is whole and marked."""
+    variant = Variant(ours.option, ours.provisioning)
+    if component and (component.uid, variant_of(component)) != (ours.component, variant):
+        told = f"deployment option {ours.option or 'by default'}, disks {ours.provisioning or THIN}"
+        return State.FOREIGN, f"it is of the component {ours.component}, {told}"
     edited = _edited(machine, ours)
     if edited:
         return State.TAMPERED, edited
@@ -195,8 +205,8 @@ def _verdict(
 
 
 def _edited(machine: Details, ours: Identity) -> str:
-    if ours.component != component_uid(machine.vm.name):
-        return f"renamed: it is {ours.component}"
+    if ours.template_name != whole_name(machine.vm.name):
+        return f"renamed: it is {ours.template_name}"
     now = shape_of(machine)
     changed = [f"{name} {was} -> {now[name]}" for name, was in ours.shape.items() if name in now and now[name] != was]
     return "edited: " + ", ".join(changed) if changed else ""
@@ -226,15 +236,22 @@ def listing(site: Site, known: Iterable[Component]) -> list[Template]:
         born = children_by_template(site)
         for machine in details_of(site.session, vms_in_folder(site.session, folder)):
             name = machine.vm.name
-            template = judged(site, machine, key, by_uid.get(name), None)
+            template = judged(site, machine, key, _component_of(machine.vm, by_uid), None)
             if IN_PROGRESS in name:
-                template = _in_progress(site, template, machine.vm, component_uid(name) in claimed)
+                template = _in_progress(site, template, machine.vm, whole_name(name) in claimed)
             elif RETIRED in name:
                 template = replace(template, state=State.OUTDATED, why="replaced by a newer one, kept for its clones")
             found.append(replace(template, children=len(born.get(machine.vm.moid, ()))))
-    there = {component_uid(template.uid) for template in found}
+    there = {whole_name(template.uid) for template in found}
     found += [_not_there(site, uid) for uid in claimed - there]
     return sorted(found, key=lambda template: template.uid)
+
+
+def _component_of(vm: Vm, by_uid: Mapping[str, Component]) -> Component | None:
+    """The catalog's component that the template was made from, asking for its variant."""
+    made = identity.parse(vm.notes)
+    component = by_uid.get(made.component) if made else None
+    return in_variant(component, made.option, made.provisioning or THIN) if made and component else None
 
 
 def _in_progress(site: Site, template: Template, vm: Vm, claimed: bool) -> Template:
@@ -292,7 +309,8 @@ def find(site: Site, uid: str) -> Template:
     for template in listing(site, components.listing(site.store)):
         if template.uid == uid:
             return template
-    components.get(site.store, uid)
+    if component_named(uid, components.listing(site.store)) is None:
+        components.get(site.store, uid)
     raise NotFound(
         "no template",
         on=path_of(site, uid),
@@ -304,9 +322,12 @@ def find(site: Site, uid: str) -> Template:
 def verify(site: Site, uid: str) -> Template:
     """The template, its hardware compared with the component's OVA too, where that is at hand. Raises NotFound."""
     template = find(site, uid)
-    component = next((one for one in components.listing(site.store) if one.uid == uid), None)
-    if template.ref is None or not template.usable or component is None or not component.ova_path:
+    if template.ref is None or not template.usable:
         return template
-    limits = limits_of(site.store)
-    differs = _differs_from_package(details(site.session, template.ref), importable_package(component, limits))
+    known = components.listing(site.store)
+    machine = details(site.session, template.ref)
+    component = _component_of(machine.vm, {one.uid: one for one in known}) or component_named(uid, known)
+    if component is None or not component.ova_path:
+        return template
+    differs = _differs_from_package(machine, importable_package(component, limits_of(site.store)))
     return replace(template, state=State.TAMPERED, why=differs) if differs else template
