@@ -61,6 +61,10 @@ test-long: setup ## the tests that take over 10 s each
 chaos: setup ## kill the worker 200 times in the middle of deployments: make chaos ARGS='--seed 9 --kills 50'
 	$(PYTHON) -m tests.faults.chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## fuzz what reads packages, resumed where it was stopped: make fuzz ARGS='--inputs 1000000 --seed 7'
+	$(PYTHON) -m tests.fuzz.campaign $(ARGS)
+
 .PHONY: bench
 bench: setup ## the measured claims: Slipway against govc
 	$(PYTHON) -m bench.upload $(ARGS)

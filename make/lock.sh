@@ -16,5 +16,4 @@ compile() {
 
 compile requirements.txt pyproject.toml "$@"
 compile requirements-dev.txt --extra dev --constraint requirements.txt pyproject.toml "$@"
-compile requirements-fuzz.txt --extra dev --extra fuzz --constraint requirements-dev.txt pyproject.toml "$@"
 compile requirements-go.txt --group pyproject.toml:go "$@"
