@@ -3,7 +3,7 @@
 import secrets
 
 from engine.simulator.launcher import Simulator
-from storage.endpoints import NewEndpoint
+from storage.endpoints import NewEndpoint, Signatures
 
 
 def vcenter() -> Simulator:
@@ -24,4 +24,5 @@ def place(simulator: Simulator, name: str) -> NewEndpoint:
         vmfolder="",
         network="VM Network",
         pin=simulator.fingerprint,
+        signatures=Signatures.OFF,
     )

@@ -99,5 +99,7 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
         say(f"stage   {uid}")
     say(f"upload  {size(plan.upload_bytes)}")
     say(f"space   {size(plan.space_needed)} needed, {size(plan.space_free)} free")
+    for warning in plan.warnings:
+        say(f"warning {warning}; {warning.fix}")
     for problem in plan.problems:
         say(f"problem {problem}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.endpoint_input import consent, fields_given, password_of, trust_of
+from cli.endpoint_input import consent, fields_given, habits_of, password_of, trust_of
 from cli.output import confirm_by_name, examples, print_json, print_table, printable, say, utc, warn
 from cli.session import open_store
 from storage.errors import BadInput
@@ -51,6 +51,15 @@ LinkedClones = Annotated[
     typer.Option("--linked-clones/--full-clones", help="What VMs are unless a profile says `linked`; full at first."),
 ]
 
+SignaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--signatures",
+        metavar="POLICY",
+        help="Of OVAs that are sent there: off, warn (at first) or require a valid one.",
+    ),
+]
+
 
 @app.command(
     epilog=examples(
@@ -76,6 +85,7 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
     ca: Ca = None,
     insecure: Insecure = False,
     linked_clones: LinkedClones = None,
+    signatures: SignaturesOption = None,
     as_json: Json = False,
 ) -> None:
     """Add an endpoint: check its certificate, log in once, and remember it."""
@@ -84,8 +94,8 @@ def add(  # noqa: PLR0913, PLR0917 - each is an option
     from storage.endpoints import NewEndpoint
 
     fields = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
-    kind = {} if linked_clones is None else {"linked_clones": linked_clones}
-    new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure), **kind)
+    fields |= habits_of(linked_clones, signatures)
+    new = NewEndpoint(name=usable_name(name), **fields, **trust_of(pin, ca, insecure))
     with open_store() as store:
         register.check_free(store, name)
         password = password_of(password_stdin or password_env is None, password_env)
@@ -115,15 +125,14 @@ def update(  # noqa: PLR0913, PLR0917 - each is an option
     ca: Ca = None,
     insecure: Insecure = False,
     linked_clones: LinkedClones = None,
+    signatures: SignaturesOption = None,
     as_json: Json = False,
 ) -> None:
     """Change what is given; another host, trust, user or password is tried before it is stored."""
     from engine.endpoints import register
 
     changes = fields_given(host, username, datacenter, resource_pool, datastore, vmfolder, host_system, network)
-    changes |= trust_of(pin, ca, insecure)
-    if linked_clones is not None:
-        changes["linked_clones"] = linked_clones
+    changes |= habits_of(linked_clones, signatures) | trust_of(pin, ca, insecure)
     with open_store() as store:
         password = password_of(password_stdin, password_env)
         if not changes and password is None:
@@ -251,6 +260,7 @@ def _lines(one: "Endpoint") -> list[tuple[str, str | None]]:
         ("host system", one.host_system),
         ("network", one.network),
         ("clones", "linked" if one.linked_clones else "full"),
+        ("signatures", one.signatures),
         ("vCenter", one.instance_uuid),
         ("created", utc(one.created)),
     ]

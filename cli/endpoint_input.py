@@ -44,6 +44,14 @@ def fields_given(
     return fields_of(given, _option)
 
 
+def habits_of(linked_clones: bool | None, signatures: str | None) -> dict[str, Any]:
+    """How the endpoint clones and what it asks of packages; empty when the options say nothing. Raises BadField."""
+    from engine.endpoints.given import fields_of
+
+    given = fields_of({"signatures": signatures}, _option)
+    return given if linked_clones is None else given | {"linked_clones": linked_clones}
+
+
 def trust_of(pin: str | None, ca: Path | None, insecure: bool) -> dict[str, Any]:
     """What the options say of the certificate; empty when they say nothing."""
     from engine.endpoints.given import anything, pinned, signed

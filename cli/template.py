@@ -19,19 +19,24 @@ app = typer.Typer(
     epilog=examples("slipway template list", "slipway template stage esxi-8.0u3g --endpoint vc01"),
 )
 
-Uid = Annotated[str, typer.Argument(metavar="UID", help="The component's uid, name-version.")]
+Uid = Annotated[str, typer.Argument(metavar="UID", help="The component's uid, name-version, or the template's name.")]
 Endpoint = Annotated[str, typer.Option("--endpoint", "-e", metavar="NAME", help="The endpoint.")]
 Json = Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")]
 
 
 @app.command(
     epilog=examples(
-        "slipway template stage esxi-8.0u3g --endpoint vc01", "slipway template stage zcore-13.5 -e vc01 --detach"
+        "slipway template stage esxi-8.0u3g --endpoint vc01",
+        "slipway template stage nsxt-4.2.1 -e vc01 --deployment small",
+        "slipway template stage zcore-13.5 -e vc01 --detach",
     )
 )
 def stage(
     uid: Uid,
     endpoint: Endpoint,
+    deployment: Annotated[
+        str | None, typer.Option("--deployment", metavar="OPTION", help="The OVF's deployment option.")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Ask for it and leave; the worker does the rest.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -42,19 +47,25 @@ def stage(
     from cli.following import command, follow_to_end, start_worker
     from cli.progress import leaving
     from engine.cancel import Cancel
+    from engine.catalog.admission import check
+    from engine.catalog.variants import in_variant, template_name
     from engine.jobs import submit
     from engine.site import open_site
-    from engine.staging.stage import parked, stageable_package
+    from engine.staging.stage import component_to_stage, parked, stageable_package
     from engine.staging.templates import find
-    from storage import components
 
     leave = Cancel()
-    again = command(f"template stage {uid} --endpoint {endpoint}")
     with open_store() as store, leaving(leave):
-        component = components.get(store, uid)
+        component = in_variant(component_to_stage(store, uid), deployment, None)
+        uid = template_name(component)
+        again = command(f"template stage {uid} --endpoint {endpoint}")
         package = stageable_package(store, component)
         with open_site(store, endpoint) as site:
             parked(site, component, package)
+            warnings = check(store, site.endpoint, component, package)
+        if not as_json:
+            for warning in warnings:
+                warn(f"warning: {warning}; {warning.fix}")
         leave.check()
         job = submit.stage(store, site.endpoint, uid)
         if detach:

@@ -21,7 +21,17 @@ from engine.vsphere.trust import Certificate
 from storage import deployments, endpoints, jobs
 from storage.endpoints import Endpoint, NewEndpoint
 
-FIELDS = ("host", "username", "datacenter", "resource_pool", "datastore", "vmfolder", "host_system", "network")
+FIELDS = (
+    "host",
+    "username",
+    "datacenter",
+    "resource_pool",
+    "datastore",
+    "vmfolder",
+    "host_system",
+    "network",
+    "signatures",
+)
 """Those of an endpoint that are a text; beside them a form has `name`, `password`, `trust` and `proof`."""
 
 Given = Mapping[str, str]
@@ -44,6 +54,7 @@ class EndpointRow:
     vmfolder: str
     host_system: str | None
     network: str | None
+    signatures: str
     instance_uuid: str | None
     created: datetime
     state: str
@@ -96,6 +107,7 @@ def read(desk: Desk) -> tuple[EndpointRow, ...]:
             vmfolder=one.vmfolder,
             host_system=one.host_system,
             network=one.network,
+            signatures=one.signatures,
             instance_uuid=one.instance_uuid,
             created=one.created,
             state=seen.state,

@@ -66,7 +66,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is going to be done, in bytes; `ordered` is that very thing, for `deploy`."""
+    """What is going to be done, in bytes; `ordered` is that very thing, for `deploy`; `warnings` stop nobody."""
 
     name: str
     endpoint: str
@@ -78,6 +78,7 @@ class Preview:
     problems: tuple[Problem, ...]
     power_on: bool
     ordered: submit.Ordered
+    warnings: tuple[Problem, ...] = ()
 
 
 def choices(desk: Desk) -> Choices:
@@ -149,6 +150,7 @@ def _preview(made: Plan, ordered: submit.Ordered, power_on: bool) -> Preview:
         space_needed=made.space_needed,
         space_free=made.space_free,
         problems=tuple(_problem(error) for error in made.problems),
+        warnings=tuple(Problem(str(one), one.fix) for one in made.warnings),
         power_on=power_on,
         ordered=ordered,
     )

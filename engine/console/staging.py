@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from engine.catalog.admission import check
 from engine.catalog.supply import obstacle
+from engine.catalog.variants import template_name
 from engine.console.desk import Desk
 from engine.console.several import failures, tell, to_each
 from engine.console.templates import Lacks, lacks
@@ -13,8 +15,8 @@ from engine.jobs import submit
 from engine.site import Site, open_site
 from engine.staging import remove as removal
 from engine.staging import templates
-from engine.staging.stage import parked, stageable_package
-from storage import components, endpoints
+from engine.staging.stage import component_to_stage, parked, stageable_package
+from storage import endpoints
 from storage.components import Kind
 
 
@@ -66,16 +68,18 @@ def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:
     """
 
     def do(site: Site, uid: str) -> None:
-        component = components.get(desk.store, uid)
+        component = component_to_stage(desk.store, uid)
+        name = template_name(component)
         package = stageable_package(desk.store, component)
         parked(site, component, package)
-        if templates.look(site, uid, component, package).usable:
-            raise Conflict("nothing to stage:", on=uid, why=f"it is staged on {site.endpoint.name} already")
-        submit.stage(desk.store, site.endpoint, uid)
+        check(desk.store, site.endpoint, component, package)
+        if templates.look(site, name, component, package).usable:
+            raise Conflict("nothing to stage:", on=name, why=f"it is staged on {site.endpoint.name} already")
+        submit.stage(desk.store, site.endpoint, name)
 
     # The catalog's refusal comes before the login.
     for one in chosen:
-        stageable_package(desk.store, components.get(desk.store, one.uid))
+        stageable_package(desk.store, component_to_stage(desk.store, one.uid))
     _each(desk, chosen, "stage", do)
 
 

@@ -26,7 +26,7 @@ from engine.staging.holder import is_gone
 from engine.vsphere.ovf_import import upload_bytes
 from storage import components, endpoints, settings
 from storage.components import Component
-from storage.endpoints import NewEndpoint
+from storage.endpoints import NewEndpoint, Signatures
 from storage.store import Store, open_store
 
 VM_FOLDER = "labs"
@@ -164,5 +164,6 @@ def _add_endpoint(store: Store, name: str, simulator: Simulator) -> None:
         vmfolder=VM_FOLDER,
         network="VM Network",
         pin=simulator.fingerprint,
+        signatures=Signatures.OFF,
     )
     endpoints.add(store, new, simulator.password)

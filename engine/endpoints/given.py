@@ -8,6 +8,7 @@ from typing import Any
 from engine.endpoints.hostname import split_port
 from engine.endpoints.register import TRUST, ca_of, pin_of
 from engine.errors import BadField, BadInput
+from storage.endpoints import Signatures
 
 MAY_BE_NONE = ("host_system", "network")
 """Fields that an empty text means none for."""
@@ -36,6 +37,8 @@ def fields_of(given: Mapping[str, str | None], called: Callable[[str], str]) -> 
                 fields["host"], fields["port"] = split_port(value)
         elif field == "vmfolder":
             fields[field] = value.strip("/")
+        elif field == "signatures":
+            fields[field] = _policy(value, called(field))
         elif field in MAY_BE_NONE:
             fields[field] = value or None
         elif value:
@@ -60,6 +63,14 @@ def signed(authority: Path) -> dict[str, Any]:
 def anything() -> dict[str, Any]:
     """No check at all."""
     return TRUST | {"insecure": True}
+
+
+def _policy(text: str, called: str) -> Signatures:
+    try:
+        return Signatures(text)
+    except ValueError:
+        fix = f"give {', '.join(Signatures)}"
+        raise BadField("signatures", "cannot use", on=called, why=f'"{text}" is none', fix=fix) from None
 
 
 @contextmanager

@@ -45,7 +45,8 @@ def test_the_steps_have_names_that_an_operator_understands(ground: Ground, party
     template = stage.stage(party.site, party.staging, watcher, Cancel())
     assert (template.state, ground.names(party.site)) == (State.STAGED, [party.uid])
     assert watcher.steps == [
-        *("preparing", "uploading", "completing", "setting the attribute", "marking", "renaming", "tidying", "staged")
+        *("preparing", "checking", "uploading", "completing"),
+        *("setting the attribute", "marking", "renaming", "tidying", "staged"),
     ]
     assert rows.listing(party.site.store) == []
 

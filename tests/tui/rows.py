@@ -41,6 +41,7 @@ def endpoint(number: int, name: str, state: str = "ready", **other: Any) -> Endp
         "resource_pool": "Cluster1/Resources",
         "datastore": "vsan",
         "vmfolder": "labs",
+        "signatures": "warn",
         "network": "lab-segment",
         "state": state,
         "version": "8.0.3",

@@ -38,6 +38,13 @@ COMPARE = (
     " accepted from now on."
 )
 
+SIGNATURES = {
+    "off": "off: not looked at",
+    "warn": "warn: OVAs without a valid one are told",
+    "require": "require: OVAs without a valid one are refused",
+}
+"""What is asked of an OVA's signature."""
+
 NAMES = 14
 """Cells of a label in the detail."""
 
@@ -118,6 +125,7 @@ def detail(row: "EndpointRow", width: int = BESIDE, advice: Callable[[str], str]
                 ("VM folder", row.vmfolder or "the datacenter's own"),
                 ("host system", row.host_system or "any"),
                 ("network", row.network or "none: each profile names its own"),
+                ("signatures", SIGNATURES.get(row.signatures, row.signatures)),
                 ("certificate", row.trust),
             ],
             NAMES,

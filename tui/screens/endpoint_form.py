@@ -33,6 +33,9 @@ TRUST = {
 }
 """What a form offers -> what the engine calls it."""
 
+SIGNATURES = ("warn", "require", "off")
+"""What is asked of the signature of an OVA that is sent there; the first is a new endpoint's."""
+
 WORD = "trust"
 """What is typed to consent: a letter too many in a form must not."""
 
@@ -104,6 +107,7 @@ def _fields(row: "EndpointRow | None" = None) -> list[Field]:
         Field("network", "network", value("network"), "the default portgroup; may be empty"),
         Field("trust", "trust", trusts[0], choices=trusts),
         Field("proof", "pin or file", hint="the fingerprint (SHA-256), or the PEM file's path"),
+        Field("signatures", "signatures", value("signatures") or SIGNATURES[0], choices=SIGNATURES),
     ]
 
 
