@@ -73,6 +73,8 @@ func (vc *vcenter) wrap(object mo.Reference) mo.Reference {
 		return &datastore{o, vc}
 	case *simulator.OvfManager:
 		return &ovfManager{o, vc}
+	case *simulator.EnvironmentBrowser:
+		return &environmentBrowser{o}
 	case *simulator.CustomFieldsManager:
 		return &customFields{o, vc}
 	case *simulator.AuthorizationManager:
