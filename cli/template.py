@@ -27,8 +27,7 @@ Json = Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")]
 @app.command(
     epilog=examples(
         "slipway template stage esxi-8.0u3g --endpoint vc01",
-        "slipway template stage nsxt-4.2.1 -e vc01 --deployment small",
-        "slipway template stage zcore-13.5 -e vc01 --detach",
+        "slipway template stage nsxt-4.2.1 -e vc01 --deployment small --detach",
     )
 )
 def stage(

@@ -19,7 +19,7 @@ from engine.cancel import Cancel
 from engine.catalog.admission import admit
 from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
-from engine.catalog.variants import template_name, variant_of
+from engine.catalog.variants import component_named, template_name, variant_of
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
@@ -36,6 +36,7 @@ from engine.vsphere.ovf_import import ImportRequest, import_vm, importable_packa
 from engine.vsphere.refs import FolderRef, NetworkRef
 from engine.vsphere.snapshots import take_base
 from engine.vsphere.vms import Change, Vm
+from storage import components
 from storage.components import Component, Kind
 from storage.store import Store
 
@@ -64,6 +65,13 @@ class Staging:
     def name(self) -> str:
         """What the template is going to be called."""
         return template_name(self.component)
+
+
+def component_to_stage(store: Store, name: str) -> Component:
+    """The component of that uid as its own spec asks, else the one whose template has that name. Raises NotFound."""
+    known = components.listing(store)
+    own = next((one for one in known if one.uid == name), None)
+    return own or component_named(name, known) or components.get(store, name)
 
 
 def stageable_package(store: Store, component: Component) -> Package:
