@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import examples, print_json, print_table, say
+from cli.output import examples, print_json, print_table, say, utc
 from cli.session import open_store
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def set_file(
     from cli.progress import Progress, interruptible
     from engine.cancel import Cancel
     from engine.catalog import supply
+    from engine.catalog.licences import licence_of
 
     cancel, progress = Cancel(), Progress()
     if not as_json:
@@ -126,7 +127,56 @@ def set_file(
             component = supply.set_file(store, uid, ova, cancel, lambda count: progress.sent(uid, count))
         finally:
             progress.finish()
+        waits = licence_of(store, uid).waits
     _tell(component, as_json, f"{uid} is at {component.ova_path}")
+    if waits and not as_json:
+        say(f"its licence must be accepted before it is used: slipway component eula {uid}")
+
+
+@app.command(epilog=examples("slipway component eula esxi-8.0u3g", "slipway component eula esxi-8.0u3g | less"))
+def eula(uid: Uid, as_json: Json = False) -> None:
+    """Show the licence texts of a component's OVA, and whether they were accepted."""
+    from engine.catalog.licences import licence_of
+
+    with open_store() as store:
+        licence = licence_of(store, uid)
+    component = licence.component
+    accepted = bool(licence.texts) and not licence.waits
+    if as_json:
+        print_json(
+            {
+                "uid": uid,
+                "texts": licence.texts,
+                "sha256": licence.digest,
+                "accepted": accepted,
+                "accepted_by": component.eula_by if accepted else "",
+                "accepted_at": component.eula_at if accepted else None,
+            }
+        )
+        return
+    for text in licence.texts:
+        for line in text.splitlines():
+            say(line)
+        say("")
+    if accepted and component.eula_at is not None:
+        say(f"accepted by {component.eula_by} on {utc(component.eula_at)}")
+    elif licence.texts:
+        say(f"not accepted yet: slipway component accept-eula {uid}")
+    else:
+        say(f"the OVA of {uid} has no licence")
+
+
+@app.command(
+    "accept-eula",
+    epilog=examples("slipway component accept-eula esxi-8.0u3g", "slipway component accept-eula zcore-13.5 --json"),
+)
+def accept_eula(uid: Uid, as_json: Json = False) -> None:
+    """Accept the licence of a component's OVA: who and when is recorded. Another OVA's licence is accepted anew."""
+    from engine.catalog.licences import accept
+
+    with open_store() as store:
+        component = accept(store, uid)
+    _tell(component, as_json, f"accepted the licence of {uid} as {component.eula_by}")
 
 
 def _switch(uid: str, enabled: bool, as_json: bool) -> None:
@@ -168,5 +218,7 @@ def _details(component: "Component") -> dict[str, Any]:
         "download_engine": component.download_engine,
         "download_file": component.download_file,
         "obstacle": obstacle(component),
+        "licence_accepted_by": component.eula_by,
+        "licence_accepted_at": utc(component.eula_at) if component.eula_at else None,
         "spec": component.spec,
     }
