@@ -34,7 +34,7 @@ DEFAULT = Limits()
 # element, names of 65 characters and 9 namespaces.
 MAX_TAR_EXTENSIONS = 1024 * 1024  # bytes of all PAX records and GNU long names together
 MAX_MANIFEST = 1024 * 1024  # bytes
-MAX_MESSAGES = 1024 * 1024  # bytes of a message bundle beside the descriptor
+MAX_MESSAGES = 1024 * 1024  # bytes of the message bundles beside the descriptor together
 MAX_CERTIFICATE_FILE = 64 * 1024  # bytes; a certificate has about 2 KiB
 MAX_CERTIFICATES = 10  # the signer's, and those that lead to a root: rarely more than three
 MAX_XML_NODES = 50_000  # elements and attributes; each costs 10 µs and 500 bytes

@@ -56,12 +56,14 @@ def open_regular(path: Path) -> tuple[int, int]:
     return handle, status.st_size
 
 
-def read_all(source: Source) -> bytes:
-    """The bytes to the source's end; only for what is known to be small."""
+def read_at_most(source: Source, most: int) -> bytes | None:
+    """The bytes to the source's end; None when there are more than `most`."""
     found = bytearray()
     buffer = memoryview(bytearray(64 * 1024))
     while count := source.readinto(buffer):
         found += buffer[:count]
+        if len(found) > most:
+            return None
     return bytes(found)
 
 

@@ -23,7 +23,7 @@ class Messages:
         self._others: dict[str, str] = {}
         for bundle in root.every("Strings"):
             self._add(bundle, bundle.get("xml.lang"))
-        for bundle, file in message_files(root):
+        for file, bundle in {file: bundle for bundle, file in message_files(root)}.items():
             if file in files:
                 external = xml.parse(files[file], f"message bundle '{file}'", limits)
                 self._add(external, external.get("xml.lang") or bundle.get("xml.lang"))

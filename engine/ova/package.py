@@ -21,7 +21,7 @@ from engine.ova.envelope import read_descriptor
 from engine.ova.findings import Told, refuse
 from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_MESSAGES, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
-from engine.ova.member import Member, MemberReader, Source, open_member, opened, read_all
+from engine.ova.member import Member, MemberReader, Source, open_member, opened, read_at_most
 from engine.ova.names import Spellings, chunk_names, spelled
 
 
@@ -167,16 +167,19 @@ def _package(
 def _messages(package: Package) -> Iterator[tuple[str, str]]:
     """The texts of the external message bundles that are there. Raises BadPackage."""
     hrefs = {file.id: file.href for file in package.descriptor.files}
+    room = MAX_MESSAGES
     for file in dict.fromkeys(package.descriptor.message_files):
         content = package.contents.get(hrefs.get(file, ""))
         if content is None:
             continue
         where = f"{package.path}: {content.href}"
-        if package.content_size(content.href) > MAX_MESSAGES:
-            why = f"a message bundle has at most {MAX_MESSAGES} bytes, this one {package.content_size(content.href)}"
-            raise BadPackage("cannot read message bundle", on=where, why=why)
         with package.open_content(content.href) as source:
-            yield file, xml.decode(read_all(source), where)
+            data = read_at_most(source, room)
+        if data is None:
+            why = f"message bundles have at most {MAX_MESSAGES} bytes together"
+            raise BadPackage("cannot read message bundle", on=where, why=why)
+        room -= len(data)
+        yield file, xml.decode(data, where)
 
 
 def _small(member: Member, most: int, fix: str = "") -> bytes:
