@@ -38,6 +38,10 @@ class Messages:
         identity = element.get("msgid")
         return self._english.get(identity, "") or element.text or self._others.get(identity, "")
 
+    def known(self) -> dict[str, str]:
+        """Each message by its id, in English where there is one."""
+        return self._others | self._english
+
     def _add(self, bundle: Element, language: str) -> None:
         is_english = (language or _DEFAULT_LANGUAGE).lower().startswith("en")
         known = self._english if is_english else self._others

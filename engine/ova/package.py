@@ -22,6 +22,7 @@ from engine.ova.findings import Told, refuse
 from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_MESSAGES, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
 from engine.ova.member import Member, MemberReader, Source, open_member, opened, read_at_most
+from engine.ova.messages import Messages
 from engine.ova.names import Spellings, chunk_names, spelled
 
 
@@ -63,6 +64,13 @@ class Package:
     def content_size(self, href: str) -> int:
         """How many bytes `open_content` gives; a compressed file is expanded once to know. Raises BadPackage."""
         return content_size(self.contents[href], self.limits)
+
+    def message_bundle(self) -> dict[str, str]:
+        """The messages for whoever gets the descriptor without the bundles that lie beside it; empty without such."""
+        if not self.messages:
+            return {}
+        root = xml.parse(self.descriptor_text, f"{self.path}: {self.descriptor_name}", self.limits)
+        return Messages(root, self.messages, self.limits).known()
 
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""

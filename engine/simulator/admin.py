@@ -14,11 +14,14 @@ TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class FileCount:
-    """One file of a lease: how many times it came whole, and the bytes received, also of uploads that broke off."""
+    """One file of a lease: how many times it came whole, the SHA-1 of what came whole last, the bytes received, also of
+    uploads that broke off.
+    """
 
     name: str
     complete: int
     bytes: int
+    sha1: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ type fileCount struct {
 	Name     string `json:"name"`
 	Complete int    `json:"complete"` // times that it came whole
 	Bytes    int64  `json:"bytes"`
+	Sha1     string `json:"sha1"` // of what came whole
 }
 
 // runningTask is a task that has not ended.
@@ -54,7 +55,7 @@ func (l *lease) fileCounts() []fileCount {
 	defer l.mu.Unlock()
 	counts := []fileCount{}
 	for name, file := range l.files {
-		counts = append(counts, fileCount{name, file.complete, file.bytes})
+		counts = append(counts, fileCount{name, file.complete, file.bytes, file.sha1})
 	}
 	slices.SortFunc(counts, func(a, b fileCount) int { return strings.Compare(a.Name, b.Name) })
 	return counts

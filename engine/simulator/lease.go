@@ -140,22 +140,14 @@ func (l *lease) urls(ctx *simulator.Context, vm *simulator.VirtualMachine) []typ
 	devices := object.VirtualDeviceList(vm.Config.Hardware.Device)
 	numbers := map[string]int{}
 	var urls []types.HttpNfcLeaseDeviceUrl
-	for _, device := range devices {
-		info, ok := device.GetVirtualDevice().Backing.(types.BaseVirtualDeviceFileBackingInfo)
-		if !ok {
-			continue
-		}
-		var file object.DatastorePath
-		file.FromString(info.GetVirtualDeviceFileBackingInfo().FileName)
-		kind := devices.Type(device)
-		n := numbers[kind]
-		numbers[kind]++
-		_, disk := device.(*types.VirtualDisk)
-		name := path.Base(file.Path)
+	add := func(key, file string, disk bool) {
+		var place object.DatastorePath
+		place.FromString(file)
+		name := path.Base(place.Path)
 		u := &upload{
-			key:       fmt.Sprintf("/%s/%s:%d", vm.Self.Value, kind, n),
-			importKey: fmt.Sprintf("/%s/%s:%d", l.name, kind, n), // as CreateImportSpec names it in fileItem.deviceId
-			path:      file.String(),
+			key:       fmt.Sprintf("/%s/%s", vm.Self.Value, key),
+			importKey: fmt.Sprintf("/%s/%s", l.name, key), // as CreateImportSpec names it in fileItem.deviceId
+			path:      file,
 			disk:      disk,
 		}
 		_, u.expected = l.vc.fileItems.Load(u.importKey)
@@ -165,6 +157,21 @@ func (l *lease) urls(ctx *simulator.Context, vm *simulator.VirtualMachine) []typ
 			Key: u.key, ImportKey: u.importKey, Url: address.String(), SslThumbprint: thumbprint(host.certificate),
 			Disk: types.NewBool(disk), TargetId: name,
 		})
+	}
+	for _, device := range devices {
+		kind := devices.Type(device)
+		n := numbers[kind]
+		numbers[kind]++
+		if info, ok := device.GetVirtualDevice().Backing.(types.BaseVirtualDeviceFileBackingInfo); ok {
+			_, disk := device.(*types.VirtualDisk)
+			add(fmt.Sprintf("%s:%d", kind, n), info.GetVirtualDeviceFileBackingInfo().FileName, disk)
+		}
+	}
+	if file := optionValue(vm.Config.ExtraConfig, nvramKey); file != "" {
+		folder := object.DatastorePath{}
+		folder.FromString(vm.Config.Files.VmPathName)
+		folder.Path = path.Join(path.Dir(folder.Path), file)
+		add(nvramKey, folder.String(), false)
 	}
 	return urls
 }

@@ -43,7 +43,7 @@ func TestUploadGoesToTheHost(t *testing.T) {
 	s.same(vm.Summary.Storage.Committed, int64(len(diskBytes)), "committed")
 	s.same(must(s.post(item.URL.String(), diskBytes)).StatusCode, http.StatusNotFound, "status after the end")
 	s.same(s.vc.counters().Leases, []leaseCount{{
-		Name: "app", State: "done", Bytes: 3000, Files: []fileCount{{"app.vmdk", 1, 3000}, {"app_1.vmdk", 0, 0}},
+		Name: "app", State: "done", Bytes: 3000, Files: []fileCount{{"app.vmdk", 1, 3000, hexSHA1(diskBytes)}, {"app_1.vmdk", 0, 0, ""}},
 	}}, "leases")
 }
 

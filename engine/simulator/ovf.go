@@ -44,6 +44,15 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 	if _, ok := ctx.Map.Get(req.Datastore).(*simulator.Datastore); !ok {
 		return refuse(&types.ManagedObjectNotFound{Obj: req.Datastore})
 	}
+	whole, err := ovf.Unmarshal(strings.NewReader(req.OvfDescriptor))
+	if err != nil || whole.VirtualSystem == nil {
+		return refuse(&types.InvalidArgument{InvalidProperty: "ovfDescriptor"})
+	}
+	parameters := req.Cisp.GetOvfCreateImportSpecParams()
+	option := optionOf(whole, parameters.DeploymentOption)
+	req.OvfDescriptor = localized(req.OvfDescriptor, parameters.MsgBundle)
+	req.OvfDescriptor = inOption(req.OvfDescriptor, option)
+	req.OvfDescriptor = sized(req.OvfDescriptor, whole.VirtualSystem, option, parameters.PropertyMapping)
 	req.OvfDescriptor = diskElement.ReplaceAllStringFunc(req.OvfDescriptor, func(disk string) string {
 		if strings.Contains(disk, "fileRef=") {
 			return disk
@@ -66,8 +75,8 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 	}
 	result := &made.Res.Returnval
 	if spec, ok := result.ImportSpec.(*types.VirtualMachineImportSpec); ok {
-		complete(&spec.ConfigSpec, envelope.VirtualSystem)
-		parameters := req.Cisp.GetOvfCreateImportSpecParams()
+		complete(&spec.ConfigSpec, envelope.VirtualSystem, option)
+		moreFiles(result, &spec.ConfigSpec, envelope)
 		provision(&spec.ConfigSpec, parameters.DiskProvisioning)
 		spec.ConfigSpec.VAppConfig.GetVmConfigSpec().IpAssignment = ipAssigned(req.OvfDescriptor, parameters)
 		if hasAllDisks(&spec.ConfigSpec, envelope) {
@@ -98,12 +107,19 @@ func hasAllDisks(config *types.VirtualMachineConfigSpec, envelope *ovf.Envelope)
 }
 
 // complete adds what the descriptor says beyond hardware and properties.
-func complete(config *types.VirtualMachineConfigSpec, system *ovf.VirtualSystem) {
+func complete(config *types.VirtualMachineConfigSpec, system *ovf.VirtualSystem, option string) {
 	if system.Annotation != nil && config.Annotation == "" {
 		config.Annotation = system.Annotation.Annotation
 	}
 	config.ExtraConfig = nil // the simulator puts the properties' values there
 	vApp := config.VAppConfig.GetVmConfigSpec()
+	n := 0
+	for _, product := range system.Product {
+		for _, property := range product.Property {
+			vApp.Property[n].Info.DefaultValue = defaultIn(property, option)
+			n++
+		}
+	}
 	for _, eula := range system.Eula {
 		vApp.Eula = append(vApp.Eula, eula.License)
 	}

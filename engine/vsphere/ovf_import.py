@@ -19,6 +19,7 @@ from engine.ova.package import Package
 from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.lease import Lease, open_lease
+from engine.vsphere.policies import give_policy
 from engine.vsphere.session import Session, message_of
 from engine.vsphere.transient import passes, pauses
 from engine.vsphere.upload import Upload
@@ -37,7 +38,7 @@ SENDINGS = 3
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """What to import and as what. `networks`: the OVF's network name -> vSphere network; `checksum`: the component's
-    own, or "".
+    own, or ""; `policy` is a storage policy's id, "" for none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ImportRequest:
     deployment_option: str = ""
     ip_allocation_policy: str = ""
     ip_protocol: str = ""
+    policy: str = ""
 
 
 def importable_package(component: Component, limits: Limits) -> Package:
@@ -93,6 +95,8 @@ def import_vm(
     sendings = _sendings(request.package, spec.fileItem)
     plan: Any = spec.importSpec
     plan.configSpec.annotation = request.annotation
+    if request.policy:
+        give_policy(plan.configSpec, request.policy)
     cancel.check()
     begun = session.call("import", request.name, pool.ImportVApp, plan, folder, host)
     lease = open_lease(session, begun, request.name, cancel)
@@ -133,6 +137,7 @@ def _import_spec(
         networkMapping=[
             vim.OvfManager.NetworkMapping(name=name, network=network) for name, network in request.networks.items()
         ],
+        msgBundle=[vim.KeyValue(key=key, value=text) for key, text in request.package.message_bundle().items()],
         propertyMapping=[vim.KeyValue(key=key, value=value) for key, value in request.properties.items()],
     )
     if request.ip_allocation_policy:

@@ -72,6 +72,7 @@ def test_bundles_may_be_files_of_the_package(tmp_path: Path, in_archive: bool) -
     package = open_package(path)
     assert package.descriptor.eulas == ("Licence ©",)
     assert package.in_option("").eulas == ("Licence ©",)
+    assert package.message_bundle() == {"eula": "Licence ©"}
     assert package.descriptor.machine_files() == ()
 
 
