@@ -15,7 +15,7 @@ from engine.deploy.environment import ovf_environment
 from engine.deploy.nics import PlannedNic
 from engine.deploy.ours import check_abandoned, is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.plan import PlannedItem
-from engine.deploy.verify import Wanted, make_right
+from engine.deploy.verify import Wanted, keep_policy, make_right
 from engine.errors import (
     Cancelled,
     EndpointUnreachable,
@@ -103,6 +103,7 @@ def clone(making: Making, template: Details, base: SnapshotRef | None) -> VmRef:
         ip_policy=_said(item, "IPAllocationPolicy"),
         ip_protocol=_said(item, "IPProtocol"),
         base=base,
+        policy=item.policy,
     )
     making.watcher.began(item.name, "cloning", f"from {template.vm.name}")
     deadline = time.monotonic() + RESERVED_DEADLINE
@@ -163,6 +164,7 @@ def _found_or_imported(making: Making) -> VmRef:
         },
         checksum=item.component.checksum,
         properties=item.properties,
+        policy=item.policy,
         **import_options(item.component),
     )
     # A vApp refuses a folder in ImportVApp (vSphere sheet).
@@ -209,6 +211,8 @@ def finish(making: Making, ref: VmRef, template: str) -> None:
         not_macs=frozenset(nic.macAddress for nic in source.nics if nic.macAddress) if source else frozenset(),
     )
     make_right(session, ref, wanted, making.cancel)
+    if item.policy:
+        keep_policy(session, ref, item.name, item.policy, making.cancel)
     # A clone may inherit its template's custom values ([VC]), and must not look staged.
     key = status_key(session) if machine.vm.custom else None
     if key is not None and machine.vm.custom.get(key):

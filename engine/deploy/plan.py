@@ -33,6 +33,7 @@ from engine.vsphere import vms
 from engine.vsphere.clone import declared_property
 from engine.vsphere.inventory import find_network
 from engine.vsphere.ovf_import import examined, upload_bytes
+from engine.vsphere.policies import find_policy
 from engine.vsphere.refs import NetworkRef, VmRef
 from engine.vsphere.vapps import find_vapp
 from engine.vsphere.vms import Vm
@@ -74,6 +75,7 @@ class PlannedItem:
     linked: bool = False
     place: Place | None = None
     nics: tuple[PlannedNic, ...] = ()
+    policy: str = ""
 
     @property
     def template(self) -> str:
@@ -172,6 +174,7 @@ class _Planner:
         self.networks: dict[str, NetworkRef | None] = {}
         self.staged: set[str] = set()
         self.macs: dict[str, str] | None = None
+        self.policies: dict[str, str] = {}
         self.portgroup = profile.network.portgroup or site.endpoint.network or ""
         self.staging_on = settings.is_on(site.store, settings.FLAG)
 
@@ -227,6 +230,7 @@ class _Planner:
         properties = self._checked(name, properties, package, template)
         networks = self._mapped(name, portgroups, entry, component, package)
         nics = self._nics(entry, name)
+        policy = self._policy(entry)
         self._check_disks(entry, component, package)
         if len(self.problems) > before or default is None or (package is None and way is Way.DIRECT):
             return None
@@ -245,6 +249,7 @@ class _Planner:
             there=there,
             linked=linked,
             nics=nics,
+            policy=policy,
         )
         return item if item.way is Way.SKIPPED else self._placed(item)
 
@@ -276,6 +281,17 @@ class _Planner:
             )
             for nic in entry.nics
         )
+
+    def _policy(self, entry: Entry) -> str:
+        """The id of the storage policy that the entry names."""
+        name = entry.storage_policy
+        if name is not None and name not in self.policies:
+            self.policies[name] = ""
+            try:
+                self.policies[name] = find_policy(self.site.session, name)
+            except NotFound as error:
+                self.problems.append(error)
+        return self.policies[name] if name is not None else ""
 
     def _linked(self, entry: Entry, package: Package | None, template: Template) -> tuple[bool, str]:
         try:

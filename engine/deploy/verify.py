@@ -16,8 +16,9 @@ from engine.staging.identity import Identity
 from engine.vsphere import vms
 from engine.vsphere.adapters import Adapter, differs, nic_changes
 from engine.vsphere.clone import declared_property, property_change, property_key
-from engine.vsphere.hardware import disk_changes
+from engine.vsphere.hardware import disk_changes, policy_changes
 from engine.vsphere.ip_assignment import assignment_change
+from engine.vsphere.policies import policies_of
 from engine.vsphere.refs import PropertyInfo, VmRef
 from engine.vsphere.session import Session
 from engine.vsphere.vms import Change, Details
@@ -65,6 +66,23 @@ def make_right(session: Session, ref: VmRef, wanted: Wanted, cancel: Cancel) -> 
     if differences:
         why = f"vCenter did not keep {', '.join(differences)}"
         raise VSphereFault("cannot verify", on=wanted.name, why=why, fix="look at the VM in vCenter")
+
+
+def keep_policy(session: Session, ref: VmRef, name: str, policy: str, cancel: Cancel) -> None:
+    """Give the VM and all its disks the storage policy of that id, where they have another or none.
+
+    Raises VSphereFault when vCenter names another one afterwards. One that names none (stock vcsim) has carried it out.
+    """
+    disks = vms.details(session, ref).disks
+    there = policies_of(session, ref, name, [disk.key for disk in disks])
+    lacking = [disk for disk in disks if there.get(disk.key) != policy]
+    if not lacking and there.get(0) == policy:
+        return
+    vms.reconfigure(session, ref, name, Change(policy=policy, devices=policy_changes(lacking, policy)), cancel)
+    now = policies_of(session, ref, name, [disk.key for disk in disks])
+    if set(now.values()) - {policy}:
+        why = "vCenter did not keep its storage policy"
+        raise VSphereFault("cannot verify", on=name, why=why, fix="look at the VM in vCenter")
 
 
 def repair(machine: Details, wanted: Wanted) -> tuple[Change, list[str]]:

@@ -188,6 +188,17 @@ func (vc *vcenter) cloneSpec(
 		disks = append(disks, cloned)
 	}
 	config.DeviceChange = devices
+	if len(req.Spec.Location.Profile) > 0 {
+		config.VmProfile = req.Spec.Location.Profile
+	}
+	for _, change := range devices {
+		spec := change.GetVirtualDeviceConfigSpec()
+		for _, locator := range req.Spec.Location.Disk {
+			if disk, isDisk := spec.Device.(*types.VirtualDisk); isDisk && disk.Key == locator.DiskId {
+				spec.Profile = locator.Profile
+			}
+		}
+	}
 	return config, disks, nil
 }
 

@@ -36,6 +36,9 @@ func (vc *vcenter) create(ctx *simulator.Context, o order) (*simulator.VirtualMa
 	if fault := checkNetworks(ctx, o.folder, config.DeviceChange); fault != nil {
 		return nil, fault
 	}
+	if fault := vc.checkPolicies(config); fault != nil {
+		return nil, fault
+	}
 	if config.Uuid == "" {
 		config.Uuid = uuid.NewString()
 	}
@@ -64,6 +67,7 @@ func (vc *vcenter) create(ctx *simulator.Context, o order) (*simulator.VirtualMa
 	ctx.WithLock(vm, func() {
 		vm.Summary.Config.Annotation = vm.Config.Annotation
 		label(vm.Config.Hardware.Device)
+		vc.notePolicies(vm, &o.config, nil)
 		if vm.Config.VAppConfig != nil && config.VAppConfig != nil {
 			rest(vm.Config.VAppConfig.GetVmConfigInfo(), config.VAppConfig.GetVmConfigSpec())
 		}
@@ -120,12 +124,13 @@ func (vc *vcenter) destroy(ctx *simulator.Context, vm *simulator.VirtualMachine)
 			RequestedState: types.VirtualMachinePowerStatePoweredOff, ExistingState: vm.Runtime.PowerState,
 		}
 	}
-	files := ownFiles(vm)
+	files, disks := ownFiles(vm), diskKeys(vm)
 	ref := vm.DestroyTask(ctx, &types.Destroy_Task{This: vm.Self}).(*methods.Destroy_TaskBody).Res.Returnval
 	if _, fault := completed(ctx, ref); fault != nil {
 		return fault
 	}
 	vc.broken.Delete(vm.Self)
+	vc.forgetPolicies(vm, disks)
 	vc.space.giveBack(files)
 	vc.breakChildren(ctx, files)
 	vc.announceSpace(ctx)

@@ -84,8 +84,11 @@ func (m *machine) reconfigure(ctx *simulator.Context, req *types.ReconfigVM_Task
 	if fault := refuseGrowth(vm, spec.DeviceChange); fault != nil {
 		return fault
 	}
+	if fault := m.vc.checkPolicies(spec); fault != nil {
+		return fault
+	}
 	m.vc.addressNew(vm, spec.DeviceChange)
-	files := ownFiles(vm)
+	files, disks := ownFiles(vm), diskKeys(vm)
 	before := ctx.Checkpoint(vm)
 	ref := vm.ReconfigVMTask(ctx, req).(*methods.ReconfigVM_TaskBody).Res.Returnval
 	_, fault := completed(ctx, ref)
@@ -97,6 +100,9 @@ func (m *machine) reconfigure(ctx *simulator.Context, req *types.ReconfigVM_Task
 		}
 		announce(ctx, vm, before)
 	})
+	if fault == nil {
+		m.vc.notePolicies(vm, spec, disks)
+	}
 	m.freeRemoved(ctx, files)
 	return fault
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/vmware/govmomi/pbm/simulator"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/units"
 	_ "github.com/vmware/govmomi/vapi/simulator"
@@ -58,6 +57,7 @@ type vcenter struct {
 	denied      denied
 	reserved    reserved
 	space       space
+	policies    policies
 	calls       calls
 	broken      sync.Map // reference of a machine to the disk file that it misses
 	running     sync.Map // reference of a task to its runningTask
@@ -118,6 +118,7 @@ func (vc *vcenter) serve() error {
 	}
 	service.TLS = &tls.Config{Certificates: []tls.Certificate{vc.certificate}}
 	vc.server = service.NewServer()
+	vc.registerPolicies(service)
 	vc.server.Config.ErrorLog = silentLog
 	vc.server.Config.Handler = vc.gate(vc.server.Config.Handler)
 	vc.door.hang(vc.server)

@@ -9,6 +9,7 @@ from engine.errors import BadInput
 from engine.vsphere.adapters import Adapter, nic_changes
 from engine.vsphere.inventory import Target, vsphere_name
 from engine.vsphere.ip_assignment import assignment_change
+from engine.vsphere.policies import with_policy
 from engine.vsphere.session import Session
 from engine.vsphere.vms import Details
 
@@ -19,7 +20,7 @@ class CloneRequest:
     `properties`: OVF key -> value.
 
     `cpus` and `memory_mb` None keep the template's, as "" does for how the guest gets its IP address. `base` is the
-    snapshot that a linked clone stands on; None: a full clone.
+    snapshot that a linked clone stands on; None: a full clone. `policy` is a storage policy's id, "" for none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class CloneRequest:
     ip_policy: str = ""
     ip_protocol: str = ""
     base: vim.vm.Snapshot | None = None
+    policy: str = ""
 
 
 def start_clone(
@@ -58,6 +60,14 @@ def start_clone(
     # Consolidated even of a template that has a snapshot: a full clone's disks could not grow otherwise (CAPV #1189).
     disks = options.createNewChildDiskBacking if request.base else options.moveAllDiskBackingsAndConsolidate
     location = vim.vm.RelocateSpec(pool=pool, datastore=target.datastore, host=host, diskMoveType=disks)
+    if request.policy:
+        location.profile = with_policy(request.policy)
+        location.disk = [
+            vim.vm.RelocateSpec.DiskLocator(
+                diskId=disk.key, datastore=target.datastore, diskMoveType=disks, profile=with_policy(request.policy)
+            )
+            for disk in template.disks
+        ]
     spec = vim.vm.CloneSpec(location=location, powerOn=False, template=False, config=config, snapshot=request.base)
     clone, name = template.vm.ref.CloneVM_Task, vsphere_name(request.name)
     task: vim.Task = session.call(f"clone {template.vm.name} as", request.name, clone, target.folder, name, spec)

@@ -1,10 +1,12 @@
-"""Device changes of hard disks: grown and added. Pure."""
+"""Device changes of hard disks: grown, added, under another storage policy. Pure."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pyVmomi import vim
 
 from engine.errors import BadInput
+from engine.vsphere.policies import with_policy
 from engine.vsphere.vms import Details
 
 _Device = vim.vm.device
@@ -43,6 +45,11 @@ def disk_changes(details: Details, sizes_gib: tuple[int, ...], name: str) -> lis
             taken.add((controller, unit))
             changes.append(_new_disk(controller, unit, wanted, len(changes)))
     return changes
+
+
+def policy_changes(disks: Sequence[Any], policy: str) -> list[Any]:
+    """The changes that give these disks the storage policy of that id."""
+    return [_Device.VirtualDeviceSpec(operation=_EDIT, device=disk, profile=with_policy(policy)) for disk in disks]
 
 
 def _free_slot(details: Details, taken: set[tuple[int, int]], name: str) -> tuple[int, int]:

@@ -116,6 +116,18 @@ class Session:
         except FAILURES as error:
             raise translated(error, what, on, str(self.address)) from None
 
+    @contextmanager
+    def service(self, path: str, version: str) -> Iterator[SoapStubAdapter]:
+        """A stub for another service of this vCenter, such as PBM, in the same login."""
+        stub: Any = self._new_stub(path, version)
+        stub.cookie = self._stub.cookie
+        # vCenter's other services are told the session in the SOAP header (govmomi: soap.Client.NewServiceClient).
+        stub.requestContext = {"vcSessionCookie": _session_id(str(self._stub.cookie))}
+        try:
+            yield stub
+        finally:
+            stub.DropConnections()
+
     def managed(self, kind: type[T], moid: str) -> T:
         """The managed object of a stored MoRef id."""
         return kind(moid, self._stub)  # type: ignore[call-arg]
@@ -188,11 +200,12 @@ class Session:
         finally:
             stub.DropConnections()
 
-    def _new_stub(self) -> SoapStubAdapter:
+    def _new_stub(self, path: str = "/sdk", version: str = API_VERSION) -> SoapStubAdapter:
         stub: Any = SoapStubAdapter(
             host=self.address.host,
             port=self.address.port,
-            version=API_VERSION,
+            path=path,
+            version=version,
             sslContext=self.address.trust.context(),
             httpConnectionTimeout=self.pace.call_deadline_seconds,
             poolSize=16,
@@ -201,6 +214,11 @@ class Session:
         stub.scheme = self._connections.open
         made: SoapStubAdapter = stub
         return made
+
+
+def _session_id(cookie: str) -> str:
+    """The value in `vmware_soap_session="52ab.."; Path=/; ..`, which a simulator does not quote."""
+    return cookie.partition("=")[2].partition(";")[0].strip('" ')
 
 
 def connect(address: Address, pace: Pace = STANDARD, turn: Turn | None = None) -> Session:

@@ -13,6 +13,7 @@ from engine.errors import EndpointUnreachable, Gone, NameTaken, VSphereFault
 from engine.vsphere import tasks
 from engine.vsphere.inventory import shown_name, vsphere_name
 from engine.vsphere.lost import unless
+from engine.vsphere.policies import with_policy
 from engine.vsphere.properties import Values, below, read, read_many
 from engine.vsphere.refs import moid
 from engine.vsphere.session import Session
@@ -139,10 +140,7 @@ def macs_of(session: Session, refs: Iterable[vim.VirtualMachine]) -> list[tuple[
 def disks_below(session: Session, root: Any) -> list[tuple[Vm, list[vim.vm.device.VirtualDisk]]]:
     """(VM, its hard disks) of every VM below a folder or datacenter. Slow where there are many: 23 s for 5,000."""
     rows = below(session, root, vim.VirtualMachine, *_ROW, _DEVICES)
-    return [
-        (_vm(ref, values), _of_kind(values.get(_DEVICES) or [], vim.vm.device.VirtualDisk))
-        for ref, values in rows
-    ]
+    return [(_vm(ref, values), _of_kind(values.get(_DEVICES) or [], vim.vm.device.VirtualDisk)) for ref, values in rows]
 
 
 def look(session: Session, ref: vim.VirtualMachine) -> Vm:
@@ -228,6 +226,7 @@ class Change:
     assignment: vim.vApp.IPAssignmentInfo | None = None
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     devices: Sequence[vim.vm.device.VirtualDeviceSpec] = ()
+    policy: str = ""
 
 
 def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Change, cancel: Cancel) -> None:
@@ -247,6 +246,7 @@ def reconfigure(session: Session, ref: vim.VirtualMachine, name: str, change: Ch
         memoryMB=change.memory_mb,
         deviceChange=list(change.devices),
         vAppConfig=vapp,
+        vmProfile=with_policy(change.policy),
         extraConfig=[vim.option.OptionValue(key=key, value=value) for key, value in change.extra.items()],
     )
     try:
