@@ -32,6 +32,8 @@ FIELDS = {
     "pin",
     "ca",
     "insecure",
+    "signatures",
+    "linked_clones",
     "instance_uuid",
     "refused",
     "created",
