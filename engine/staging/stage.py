@@ -175,7 +175,7 @@ def elect(site: Site, staging: Staging, watcher: Watcher, cancel: Cancel) -> Tem
 
 def _look(site: Site, staging: Staging) -> Template:
     """The template if it may be used, or made. Raises StagingFault when it is in the way."""
-    template = templates.look(site, staging.component.uid, staging.component, staging.package)
+    template = templates.look(site, staging.name, staging.component, staging.package)
     if template.usable or template.state in (State.ABSENT, State.STAGING, State.OUTDATED):
         return template
     why = f"{template.path} is {template.state}: {template.why}"
