@@ -48,6 +48,7 @@ def stage(
     from engine.cancel import Cancel
     from engine.catalog.admission import check
     from engine.catalog.variants import in_variant, template_name
+    from engine.deploy.fit import hardware_findings
     from engine.jobs import submit
     from engine.site import open_site
     from engine.staging.stage import component_to_stage, parked, stageable_package
@@ -61,7 +62,7 @@ def stage(
         package = stageable_package(store, component)
         with open_site(store, endpoint) as site:
             parked(site, component, package)
-            warnings = check(store, site.endpoint, component, package)
+            warnings = check(store, site.endpoint, component, package, hardware_findings(site, package))
         if not as_json:
             for warning in warnings:
                 warn(f"warning: {warning}; {warning.fix}")

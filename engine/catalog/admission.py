@@ -70,9 +70,16 @@ def refusals(findings: Iterable[Finding]) -> tuple[SlipwayError, ...]:
     return tuple(BadPackage("cannot use", on=one.where, why=one.what, fix=one.fix) for one in errors)
 
 
-def check(store: Store, endpoint: Endpoint, component: Component, package: Package) -> tuple[Finding, ...]:
-    """The warnings. Raises BadPackage when the package may not be used there."""
-    found = findings_of(package) + licence_problems(component, package) + signature_problems(store, endpoint, package)
+def check(
+    store: Store, endpoint: Endpoint, component: Component, package: Package, more: Iterable[Finding] = ()
+) -> tuple[Finding, ...]:
+    """The warnings. Raises BadPackage when the package may not be used there; `more` is what else was found."""
+    found = (
+        *findings_of(package),
+        *licence_problems(component, package),
+        *signature_problems(store, endpoint, package),
+        *more,
+    )
     refused = refusals(found)
     if len(refused) > 1:
         why = "; ".join(f"({number}) {one.why}; {one.fix}" for number, one in enumerate(refused, 1))

@@ -10,6 +10,7 @@ from engine.catalog.variants import template_name
 from engine.console.desk import Desk
 from engine.console.several import failures, tell, to_each
 from engine.console.templates import Lacks, lacks
+from engine.deploy.fit import hardware_findings
 from engine.errors import Conflict, SlipwayError
 from engine.jobs import submit
 from engine.site import Site, open_site
@@ -72,7 +73,7 @@ def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:
         name = template_name(component)
         package = stageable_package(desk.store, component)
         parked(site, component, package)
-        check(desk.store, site.endpoint, component, package)
+        check(desk.store, site.endpoint, component, package, hardware_findings(site, package))
         if templates.look(site, name, component, package).usable:
             raise Conflict("nothing to stage:", on=name, why=f"it is staged on {site.endpoint.name} already")
         submit.stage(desk.store, site.endpoint, name)

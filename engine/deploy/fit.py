@@ -4,6 +4,7 @@ portgroups. Reads only.
 
 from collections.abc import Iterable, Iterator
 
+from engine.errors import Gone, NotPermitted, VSphereFault
 from engine.ova.descriptor import Descriptor
 from engine.ova.findings import Finding, place
 from engine.ova.hardware import Hardware
@@ -11,7 +12,7 @@ from engine.ova.package import Package
 from engine.site import Site
 from engine.vsphere import config_options, datastores, portgroups
 from engine.vsphere.portgroups import Portgroup
-from engine.vsphere.refs import NetworkRef
+from engine.vsphere.refs import NetworkRef, moid
 
 _LEARN = "turn on MAC learning and forged transmits for it, or promiscuous mode and forged transmits"
 
@@ -57,7 +58,11 @@ def _runnable(site: Site, hardware: Hardware, key: str, file: str, where: str) -
 def nested_findings(site: Site, networks: Iterable[NetworkRef]) -> Iterator[Finding]:
     """What keeps the network of VMs inside a nested ESXi from working: one warning for each portgroup."""
     for network in networks:
-        portgroup = portgroups.look_at(site.session, site.target, network)
+        try:
+            portgroup = portgroups.look_at(site.session, site.target, network)
+        except (Gone, NotPermitted, VSphereFault) as error:
+            yield Finding.note(f"network {moid(network)}", f"cannot be looked at for a nested ESXi: {error.why}")
+            continue
         where = f"portgroup {portgroup.name}"
         if not portgroup.known:
             what = "is to carry a nested ESXi, and vCenter does not say whether it learns MAC addresses"

@@ -3,7 +3,7 @@ changes.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -17,11 +17,12 @@ from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
 from engine.catalog.variants import in_variant, template_name, variant_of
+from engine.deploy.fit import hardware_findings, is_nested, nested_findings
 from engine.deploy.linking import kind_of_clone
 from engine.deploy.nics import PlannedNic, macs_in_use, macs_of_entry, taken_macs
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
 from engine.deploy.placement import Place, Placer
-from engine.deploy.values import declared, given, problem_with
+from engine.deploy.values import declared, given, value_findings
 from engine.deploy.variables import variables_for
 from engine.errors import BadInput, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError, VSphereFault
 from engine.ova.findings import Finding, Severity
@@ -169,6 +170,7 @@ class _Planner:
         self.problems: list[SlipwayError] = []
         self.warnings: list[Finding] = []
         self.admitted: set[tuple[str, bool]] = set()
+        self.carriers: set[NetworkRef] = set()
         self.packages: dict[str, Package | None] = {}
         self.templates: dict[str, Template] = {}
         self.networks: dict[str, NetworkRef | None] = {}
@@ -227,7 +229,7 @@ class _Planner:
         if why_not and not (way is Way.STAGED and template and template.usable):
             self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
         properties, portgroups, annotation = self._rendered(entry, component)
-        properties = self._checked(name, properties, package, template)
+        properties = self._checked(entry, component, properties, package, template)
         networks = self._mapped(name, portgroups, entry, component, package)
         nics = self._nics(entry, name)
         policy = self._policy(entry)
@@ -262,6 +264,7 @@ class _Planner:
         try:
             networks = {item.network, *item.networks.values(), *(nic.network for nic in item.nics if nic.network)}
             place = self.placer.place(item.entry, item.name, networks)
+            self._check_nested(item, networks)
         except (BadInput, NotFound, VSphereFault) as error:
             self.problems.append(error)
             return None
@@ -292,6 +295,12 @@ class _Planner:
             except NotFound as error:
                 self.problems.append(error)
         return self.policies[name] if name is not None else ""
+
+    def _check_nested(self, item: PlannedItem, networks: Iterable[NetworkRef]) -> None:
+        if item.component.type == "esxi" or (item.package and is_nested(item.package)):
+            new = [network for network in networks if network not in self.carriers]
+            self.carriers.update(new)
+            self.warnings += nested_findings(self.site, new)
 
     def _linked(self, entry: Entry, package: Package | None, template: Template) -> tuple[bool, str]:
         try:
@@ -337,13 +346,14 @@ class _Planner:
         return self.packages[name]
 
     def _admit(self, component: Component, package: Package | None, sent: bool) -> None:
-        """Its licence accepted; and its signature as the endpoint asks, if it is sent there."""
-        asked = component.uid, sent
+        """Its licence accepted; if it is sent there, its signature as the endpoint asks, and hardware that fits it."""
+        asked = template_name(component), sent
         if package is None or asked in self.admitted:
             return
         found = licence_problems(component, package)
         if sent:
             found += signature_problems(self.site.store, self.site.endpoint, package)
+            found += tuple(hardware_findings(self.site, package))
         self.admitted.add(asked)
         self.warnings += found
         self.problems += refusals(found)
@@ -383,38 +393,23 @@ class _Planner:
             return {}, {}, ""
 
     def _checked(
-        self, name: str, values: dict[str, str], package: Package | None, template: Template | None
+        self,
+        entry: Entry,
+        component: Component,
+        values: dict[str, str],
+        package: Package | None,
+        template: Template | None,
     ) -> dict[str, str]:
         """The values by the OVF's whole keys, checked against their types."""
         if package is None:
             if template and template.ref:
-                self._check_against_template(name, values, template.ref)
+                self._check_against_template(entry.vm_name(self.profile.domain), values, template.ref)
             return values
         descriptor = package.descriptor
-        if values and not descriptor.transport:
-            self.problems.append(
-                BadInput(
-                    "cannot give properties to",
-                    on=name,
-                    why=f"{package.name} names no ovf:transport, its guest would never see them",
-                    fix="remove them from the component",
-                )
-            )
+        found = tuple(value_findings(self.profile, entry, component, descriptor, values))
+        self.warnings += found
+        self.problems += refusals(found)
         values = given(descriptor, values)
-        for key, value in values.items():
-            prop = declared(descriptor, key)
-            if prop is None:
-                known = ", ".join(prop.key for prop in descriptor.properties) or "none"
-                self.problems.append(
-                    BadInput("unknown property", on=f"{name}: {key}", why=f"{package.name} declares {known}")
-                )
-            elif not prop.user_configurable:
-                why = f"{package.name} does not let it be configured"
-                self.problems.append(BadInput("cannot set the property", on=f"{name}: {key}", why=why))
-            elif wrong := problem_with(prop, value):
-                self.problems.append(
-                    BadInput("cannot set the property", on=f"{name}: {key}", why=f"{wrong} ({prop.type})")
-                )
         return {prop.key if (prop := declared(descriptor, key)) else key: value for key, value in values.items()}
 
     def _check_against_template(self, name: str, values: dict[str, str], template: VmRef) -> None:
