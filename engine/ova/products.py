@@ -30,7 +30,7 @@ def properties_of(sections: Iterable[Element], texts: Messages, option: str) -> 
         category = ""
         for child in section.children:
             if child.name == "Category":
-                category = child.text
+                category = texts.text(child)
             elif child.name == "Property":
                 kind = child.get("type")
                 yield Property(

@@ -18,7 +18,6 @@ _KNOWN = {
     "OperatingSystemSection",
     "ProductSection",
     "ResourceAllocationSection",
-    "SharedDiskSection",
     "StartupSection",
     "VirtualHardwareSection",
 }

@@ -143,6 +143,7 @@ def test_options_of_the_vm_and_the_files_they_name() -> None:
         ('<x:FooSection xmlns:x="urn:x"/>', Severity.WARNING),
         ('<x:FooSection xmlns:x="urn:x" ovf:required="false"/>', Severity.NOTE),
         ('<FooSection ovf:required="true"/>', Severity.ERROR),
+        ('<SharedDiskSection ovf:required="true"/>', Severity.ERROR),
         ('<vmw:StorageSection ovf:required="true"/>', None),
         ('<StartupSection ovf:required="true"/>', None),
         ('<x:Machine xmlns:x="urn:x" ovf:required="false"/>', None),

@@ -47,7 +47,7 @@ def test_for_people(tmp_path: Path) -> None:
         "mgmt     mgmt",
         "Network adapter 1  VmxNet3  mgmt",
         "password  no     guestinfo.password  -",
-        "small   yes      Small",
+        "small   yes      1 CPU, 64.0 MiB, 2 disks of 2.0 GiB  Small",
     ):
         assert line in lines, told.stdout
     assert any(line.startswith("string    yes    hostname            box of many words box") for line in lines)
@@ -61,9 +61,14 @@ def test_for_scripts(tmp_path: Path) -> None:
     assert [file["size"] for file in told["files"]] == [3 << 20, 5]
     assert [disk["capacity_bytes"] for disk in told["disks"]] == [1 << 30, 1 << 30]
     assert [known["key"] for known in told["properties"]] == ["hostname", "guestinfo.password"]
-    assert told["deployment_options"] == [
-        {"id": "small", "label": "Small", "description": "", "default": True, "line": 21}
-    ]
+    [option] = told["deployment_options"]
+    assert (option["id"], option["label"], option["default"], option["hardware"]["memory_mb"]) == (
+        "small",
+        "Small",
+        True,
+        64,
+    )
+    assert [(file["chunks"], file["used_by"]) for file in told["files"]] == [(1, ["vmdisk1"]), (1, ["vmdisk2"])]
     assert told["hardware"]["cpus"] == 1
     assert told["manifest"]["box-1.0-disk1.vmdk"]["algorithm"] == "sha256"
     assert (told["missing"], told["problems"], told["is_collection"]) == ([], [], False)
@@ -75,10 +80,40 @@ def test_a_bare_descriptor_tells_what_is_missing_and_wrong(tmp_path: Path) -> No
     )
     told = show(tmp_path / "box.ovf").stdout
     assert "Missing files\ndisk1.vmdk\n" in told
-    assert "Problems\nbox.ovf line 1: Disk 'd': has the capacity 'x'\n" in told
+    assert "Findings\nerror       box.ovf line 1: Disk 'd': has the capacity 'x'; correct" in told
+    [problem] = json.loads(show(tmp_path / "box.ovf", "--json").stdout)["problems"]
+    assert problem == "box.ovf line 1: Disk 'd': has the capacity 'x'"
+    [finding] = json.loads(show(tmp_path / "box.ovf", "--json").stdout)["findings"]
+    assert (finding["severity"], finding["where"]) == ("error", "box.ovf line 1: Disk 'd'")
     assert "d     unknown   -     disk1.vmdk" in told
     assert "Manifest    none" in told
     assert json.loads(show(tmp_path / "box.ovf", "--json").stdout)["manifest"] is None
+
+
+def test_how_files_are_stored_and_who_uses_them(tmp_path: Path) -> None:
+    hardware = (
+        '<vmw:IpAssignmentSection vmw:schemes="dhcp,ovfenv" vmw:protocols="IPv4"/><VirtualHardwareSection>'
+        '<vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/n"/></VirtualHardwareSection>'
+    )
+    files = (
+        '<File ovf:id="file1" ovf:href="disk1.vmdk" ovf:chunkSize="4" ovf:compression="gzip"/>'
+        '<File ovf:id="n" ovf:href="box.nvram"/><File ovf:id="en" ovf:href="en.msg"/>'
+    )
+    disk = '<DiskSection><Disk ovf:diskId="d" ovf:fileRef="file1" ovf:capacity="1"/></DiskSection>'
+    text = envelope(f'{disk}<Strings ovf:fileRef="en"/>', system=hardware, files=files)
+    chunks = [member(f"disk1.vmdk.{number:09d}", b"1234") for number in range(3)]
+    path = write_ova(tmp_path / "box.ova", member("box.ovf", text), *chunks, member("en.msg", "<Strings/>"))
+    assert "'box.nvram' is missing" in show(path).stderr
+    path = write_ova(path, member("box.ovf", text), *chunks, member("box.nvram", ""), member("en.msg", "<Strings/>"))
+    lines = show(path).stdout.splitlines()
+    for line in (
+        "12 B  gzip, 3 chunks  d        disk1.vmdk",
+        "0 B   -               nvram    box.nvram",
+        "10 B  -               texts    en.msg",
+        "Addresses   IPv4 by dhcp, ovfenv",
+        "no        nvram    ovf:/file/n",
+    ):
+        assert line in lines, lines
 
 
 def test_machines_of_a_collection_are_listed(tmp_path: Path) -> None:
