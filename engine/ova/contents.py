@@ -24,11 +24,7 @@ class Content:
     href: str
     members: tuple[Member, ...]
     is_compressed: bool
-
-    @property
-    def stored(self) -> int:
-        """Bytes in the package."""
-        return sum(member.size for member in self.members)
+    stored: int
 
 
 def find_contents(
@@ -55,7 +51,7 @@ def find_contents(
             continue
         _check_chunks(path, file, in_chunks)
         parts = tuple(in_chunks) or (members[file.href],)
-        contents[file.href] = Content(file.href, parts, file.compression == "gzip")
+        contents[file.href] = Content(file.href, parts, file.compression == "gzip", sum(part.size for part in parts))
     return contents, missing
 
 

@@ -68,13 +68,13 @@ def _sizes(package: Package) -> Iterator[Finding]:
 
 def _compressed(package: Package) -> Iterator[Finding]:
     """Each is expanded once, for the size that a host wants to know before the first byte."""
-    for file in package.descriptor.files:
-        if file.href in package.contents:
-            try:
-                package.content_size(file.href)
-            except BadPackage as error:
-                where = place(package.descriptor_name, file.line, f"File '{file.id}'")
-                yield Finding.error(where, f"refers to '{file.href}': {error.why}", error.fix)
+    files = {file.href: file for file in package.descriptor.files}
+    for href in package.contents:
+        try:
+            package.content_size(href)
+        except BadPackage as error:
+            where = place(package.descriptor_name, files[href].line, f"File '{files[href].id}'")
+            yield Finding.error(where, f"refers to '{href}': {error.why}", error.fix)
 
 
 def _unknown(package: Package) -> Iterator[Finding]:
@@ -90,15 +90,11 @@ def _unknown(package: Package) -> Iterator[Finding]:
 
 def _order(package: Package) -> Iterator[Finding]:
     """The descriptor first, the files as References has them (DSP0243 5.3): for who reads it as a stream."""
-    names = list(package.members)
-    if names[0] != package.descriptor_name:
-        what = f"does not begin with its descriptor but with '{names[0]}': tools that read a stream may refuse it"
+    order = {name: number for number, name in enumerate(package.members)}
+    first = next(iter(order))
+    if first != package.descriptor_name:
+        what = f"does not begin with its descriptor but with '{first}': tools that read a stream may refuse it"
         yield Finding.note(package.path.name, what)
-    files = [
-        member.name
-        for file in package.descriptor.files
-        if (content := package.contents.get(file.href))
-        for member in content.members
-    ]
-    if files != sorted(files, key=names.index):
+    files = [member.name for content in package.contents.values() for member in content.members]
+    if files != sorted(files, key=order.__getitem__):
         yield Finding.note(package.path.name, "has its files in another order than its descriptor's References")
