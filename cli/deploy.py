@@ -12,7 +12,7 @@ from storage.jobs import PRIORITY
 
 if TYPE_CHECKING:
     from engine.catalog.profiles import Profile
-    from engine.deploy.plan import Plan
+    from engine.deploy.plan import Plan, PlannedItem
 
 app = typer.Typer()
 
@@ -83,14 +83,22 @@ def _override(text: str) -> tuple[str, str]:
     return field, value
 
 
+def _place(item: "PlannedItem") -> tuple[str, str]:
+    """Its datastore and host, as far as they are chosen here."""
+    return (item.place.datastore_name, item.place.host_name or "-") if item.place else ("-", "-")
+
+
 def _show_plan(plan: "Plan", as_json: bool) -> None:
     from cli.units import size
 
     if as_json:
         print_json(plan.as_dict())
         return
-    rows = [(item.name, item.address, item.component.uid, item.way) for item in plan.items]
-    print_table(("VM", "ADDRESS", "COMPONENT", "PATH"), rows)
+    rows = [
+        (item.name, item.address, item.component.uid, f"{item.way}, linked" if item.linked else item.way, *_place(item))
+        for item in plan.items
+    ]
+    print_table(("VM", "ADDRESS", "COMPONENT", "PATH", "DATASTORE", "HOST"), rows)
     for item in plan.items:
         if item.why:
             say(f"{item.name}: {item.why}")

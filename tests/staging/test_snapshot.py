@@ -1,0 +1,64 @@
+"""The snapshot that linked clones stand on: taken once, before the template is one, and no part of what it is."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.cancel import Cancel
+from engine.errors import StagingFault
+from engine.progress import Nobody
+from engine.staging import claims, stage, templates
+from engine.staging.claims import Claim
+from engine.staging.templates import State
+from engine.vsphere import vms
+from engine.vsphere.snapshots import base_of
+from engine.vsphere.vms import Vm
+from tests.staging.ground import Ground, Party
+
+
+def marked(party: Party, vm: Vm, claim: Claim) -> Vm:
+    """Marked, with the snapshot."""
+    return stage.mark(party.site, replace(party.staging, linked=True), vm, claim, Nobody(), Cancel())
+
+
+def test_it_is_taken_once_and_changes_nothing_of_the_template(ground: Ground, party: Party) -> None:
+    half = party.left_half()
+    before = templates.shape_of(vms.details(party.site.session, half.ref))
+    with claims.held(party.site.store, party.take()) as claim:
+        ground.vcenter.admin.fault("MarkAsTemplate", "NotSupported", times=1)
+        with pytest.raises(StagingFault):
+            marked(party, half, claim)
+        whole = marked(party, half, claim)
+        assert marked(party, whole, claim).moid == half.moid
+        party.commit(whole, claim)
+    assert ground.vcenter.admin.counters().calls["CreateSnapshot_Task"] == 1
+    machine = vms.details(party.site.session, half.ref)
+    assert base_of(party.site.session, half.ref) is not None
+    assert templates.shape_of(machine) == before
+    found = templates.look(party.site, party.uid, party.staging.component, party.staging.package)
+    assert (found.state, found.why) == (State.STAGED, "")
+    assert templates.linked_children(party.site, machine) == []
+
+
+def test_a_lost_answer_takes_no_second_one(ground: Ground, party: Party) -> None:
+    half = party.left_half()
+    ground.vcenter.admin.fault("CreateSnapshot_Task", mode="drop", after=True, times=1)
+    with claims.held(party.site.store, party.take()) as claim:
+        marked(party, half, claim)
+    assert ground.vcenter.admin.counters().calls["CreateSnapshot_Task"] == 1
+
+
+@pytest.mark.parametrize("in_task", [False, True], ids=["call", "task"])
+def test_one_that_cannot_be_taken_is_a_fault_of_staging_and_leaves_nothing(
+    ground: Ground, party: Party, in_task: bool
+) -> None:
+    """So the VM is imported directly."""
+    ground.vcenter.admin.fault("CreateSnapshot_Task", "NoPermission", in_task=in_task)
+    with pytest.raises(StagingFault):
+        stage.stage(party.site, replace(party.staging, linked=True), Nobody(), Cancel())
+    assert ground.names(party.site) == []
+
+
+def test_nobody_wants_linked_clones(ground: Ground, party: Party) -> None:
+    party.stage()
+    assert "CreateSnapshot_Task" not in ground.vcenter.admin.counters().calls
