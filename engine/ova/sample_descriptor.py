@@ -40,7 +40,7 @@ _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
       </System>
 {items}
     </VirtualHardwareSection>
-{products}{assignment}  </VirtualSystem>
+{products}{assignment}{licences}  </VirtualSystem>
 </Envelope>
 """
 
@@ -54,6 +54,7 @@ def sample_descriptor(
     nics: Sequence[str],
     deployment_options: Sequence[DeploymentOption],
     ip_schemes: Sequence[str] = (),
+    licences: Sequence[str] = (),
 ) -> str:
     """A descriptor with a file of `disks[href]` bytes per disk; the disks' capacities are whole GiB."""
     numbered = list(enumerate(disks.items(), start=1))
@@ -77,6 +78,10 @@ def sample_descriptor(
         items="\n".join(_items(len(disks), nics, [option.id for option in deployment_options])),
         products="".join(_product(name, number, group) for number, group in enumerate(_by_section(properties))),
         assignment=_ip_assignment(ip_schemes),
+        licences="".join(
+            f"    <EulaSection><Info>A licence</Info><License>{escape(text)}</License></EulaSection>\n"
+            for text in licences
+        ),
     )
 
 

@@ -38,6 +38,7 @@ def build_ova(  # noqa: PLR0913 (each is one choice about the OVA)
     nics: Sequence[str] | None = None,
     deployment_options: Sequence[DeploymentOption] = (),
     ip_schemes: Sequence[str] = (),
+    licences: Sequence[str] = (),
     manifest: Literal["sha1", "sha256", "sha512"] | None = "sha256",
     sparse: bool = False,
     checksum: bool = True,
@@ -45,7 +46,7 @@ def build_ova(  # noqa: PLR0913 (each is one choice about the OVA)
     """Make an OVA at `path` with one disk file per size in `disks` (bytes), and one NIC per entry of `nics`.
 
     `nics` names each NIC's network; None is one NIC per network. Each of `deployment_options` has 64 MB more than the
-    one before. `ip_schemes`: how its guest learns its IPv4 address, `dhcp`, `ovfenv`.
+    one before. `ip_schemes`: how its guest learns its IPv4 address, `dhcp`, `ovfenv`. `licences`: texts to accept.
 
     With `sparse` the disks are holes: 10 GiB cost no space, and with `manifest=None, checksum=False` no time either (a
     digest reads them all). Memory: a block of 1 MiB.
@@ -61,6 +62,7 @@ def build_ova(  # noqa: PLR0913 (each is one choice about the OVA)
         nics=networks if nics is None else nics,
         deployment_options=deployment_options,
         ip_schemes=ip_schemes,
+        licences=licences,
     ).encode()
     small = {f"{name}.ovf": descriptor}
     if manifest:
