@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -56,8 +58,10 @@ func (vc *vcenter) create(ctx *simulator.Context, o order) (*simulator.VirtualMa
 			backing(disk).FileName = ""
 		}
 	}
+	asked := o.config
+	asked.DeviceChange = slices.Clone(config.DeviceChange) // the simulator takes default devices out and leaves nil
 	ref := o.folder.CreateVMTask(ctx, &types.CreateVM_Task{
-		This: o.folder.Self, Config: o.config, Pool: o.pool, Host: o.host,
+		This: o.folder.Self, Config: asked, Pool: o.pool, Host: o.host,
 	}).(*methods.CreateVM_TaskBody).Res.Returnval
 	result, fault := completed(ctx, ref)
 	if fault != nil {

@@ -64,7 +64,7 @@ func (vc *vcenter) importVApp(ctx *simulator.Context, into mo.Entity, req *types
 	}
 	in, fault := folderAt(ctx, *req.Folder)
 	if fault == nil {
-		req.Host, fault = vc.place(ctx, into.Reference(), req.Host, "host")
+		req.Host, fault = vc.place(ctx, into.Reference(), req.Host, "host", datastoreIn(spec.ConfigSpec.Files))
 	}
 	if fault != nil {
 		body.Fault_ = faultOf(fault)
@@ -79,6 +79,12 @@ func (vc *vcenter) importVApp(ctx *simulator.Context, into mo.Entity, req *types
 	vc.leases.Store(l.token, l)
 	o := order{folder: in, pool: into.Reference(), host: req.Host, config: spec.ConfigSpec}
 	vc.task(ctx, into, importing, func(ctx *simulator.Context, t *task) (types.AnyType, types.BaseMethodFault) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				l.fail(ctx, &types.SystemErrorFault{Reason: fmt.Sprint(reason)}) // or its client would wait for ever
+				panic(reason)
+			}
+		}()
 		vm, fault := types.AnyType(nil), vc.faults.inTask(t, importing, []string{l.name, into.Entity().Name})
 		if fault == nil {
 			vm, fault = l.begin(ctx, o)
