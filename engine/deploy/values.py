@@ -22,8 +22,12 @@ _INTEGERS = {
     "sint64": (-(2**63), 2**63 - 1),
     "int": (-(2**31), 2**31 - 1),
 }
-_BOUNDS = re.compile(r"(string|password|int|real)\((-?[\d.]*)\.\.(-?[\d.]*)\)$")
-_QUALIFIER = re.compile(r"(MinLen|MaxLen)\((\d+)\)")
+_NUMBER = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?"
+_BOUNDS = re.compile(rf"(string|password|int|real)\(({_NUMBER})?\.\.({_NUMBER})?\)$")
+_QUALIFIER = re.compile(r"(MinLen|MaxLen)\(([0-9]{1,20})\)")
+_VALUES = re.compile(rf"(MinValue|MaxValue)\(({_NUMBER})\)")
+# VMware's word for an address in a string (`vmw:qualifiers="Ip"`, `Ip("VM Network")`), outside a ValueMap's quotes.
+_ADDRESS = re.compile(r"(?:^|[\s,])Ip(?:$|[\s,(])")
 _VALUE_MAP = re.compile(r"ValueMap\{([^}]*)\}")
 
 
@@ -41,7 +45,7 @@ def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
 
     def is_given(key: str, value: str) -> bool:
         prop = declared(descriptor, key)
-        return value != "" or prop is None or prop.type.partition("(")[0] in ("string", "password")
+        return value != "" or prop is None or (_is_text(prop) and not _is_address(prop))
 
     return {key: value for key, value in values.items() if is_given(key, value)}
 
@@ -91,14 +95,27 @@ def problem_with(prop: Property, value: str) -> str:
     bounds = _BOUNDS.match(prop.type)
     base = bounds[1] if bounds else prop.type
     if base in _INTEGERS:
-        return _outside(value, int, *_INTEGERS[base], bounds)
+        return _outside(value, int, *_limited(prop, *_INTEGERS[base]), bounds)
     if base in ("real", "real32", "real64"):
-        return _outside(value, float, float("-inf"), float("inf"), bounds)
+        return _outside(value, float, *_limited(prop, float("-inf"), float("inf")), bounds)
     if base == "boolean":
         return "" if value.lower() in ("true", "false") else "the value is neither True nor False"
-    if base == "ip":
+    if base == "ip" or _is_address(prop):
         return _not_an_address(value)
     return _length(prop, value, bounds)
+
+
+def _is_text(prop: Property) -> bool:
+    return prop.type.partition("(")[0] in ("string", "password")
+
+
+def _is_address(prop: Property) -> bool:
+    return _is_text(prop) and _ADDRESS.search(_VALUE_MAP.sub("", prop.qualifiers)) is not None
+
+
+def _limited(prop: Property, least: float, most: float) -> tuple[float, float]:
+    limits = {name: float(value) for name, value in _VALUES.findall(prop.qualifiers)}
+    return max(least, limits.get("MinValue", least)), min(most, limits.get("MaxValue", most))
 
 
 def _outside(
@@ -124,8 +141,8 @@ def _not_an_address(value: str) -> str:
 
 def _length(prop: Property, value: str, bounds: re.Match[str] | None) -> str:
     limits = {name: int(size) for name, size in _QUALIFIER.findall(prop.qualifiers)}
-    least = int(bounds[2]) if bounds and bounds[2] else limits.get("MinLen", 0)
-    most = int(bounds[3]) if bounds and bounds[3] else limits.get("MaxLen", 65535)
+    least = int(float(bounds[2])) if bounds and bounds[2] else limits.get("MinLen", 0)
+    most = int(float(bounds[3])) if bounds and bounds[3] else limits.get("MaxLen", 65535)
     if not least <= len(value) <= most:
         return f"the value has {len(value)} characters, {least} to {most} are allowed"
     allowed = _VALUE_MAP.search(prop.qualifiers)

@@ -38,7 +38,7 @@ def properties_of(sections: Iterable[Element], texts: Messages, option: str) -> 
                     class_id=section.get("class"),
                     instance_id=section.get("instance"),
                     type=kind,
-                    qualifiers=child.get("qualifiers") or child.get("vmw.qualifiers"),
+                    qualifiers=" ".join(filter(None, (child.get("qualifiers"), child.get("vmw.qualifiers")))),
                     user_configurable=is_true(child.get("userConfigurable")),
                     password=is_true(child.get("password")) or kind.lower().startswith("password"),
                     default=_default(child, option),

@@ -47,6 +47,30 @@ def test_qualifiers() -> None:
     assert "2 to 6 are allowed" in problem_with(prop, "x")
 
 
+@pytest.mark.parametrize("qualifiers", ["Ip", 'MinLen(3) Ip("VM Network")', "MaxLen(40),Ip"])
+def test_a_string_may_be_an_address(qualifiers: str) -> None:
+    prop = Property(id="p", qualifiers=qualifiers)
+    assert [problem_with(prop, value) for value in ("10.0.0.1", "fe80::1")] == ["", ""]
+    assert "not an IP address" in problem_with(prop, "10.0.0")
+    assert given(descriptor(prop), {"p": ""}) == {}
+    assert problem_with(Property(id="p", qualifiers='ValueMap{"Ip", "Dhcp"}'), "Dhcp") == ""
+
+
+def test_numbers_have_qualifiers_too() -> None:
+    prop = Property(id="p", type="int", qualifiers="MinValue(1), MaxValue(4094)")
+    assert problem_with(prop, "4094") == ""
+    assert "between 1 and 4094" in problem_with(prop, "0")
+    assert problem_with(Property(id="p", type="real", qualifiers="MaxValue(1.5)"), "1.6")
+    assert problem_with(Property(id="p", type="uint8", qualifiers="MaxValue(999)"), "256")
+
+
+@pytest.mark.parametrize(
+    "kind", ["int(....5)", "int(-..)", "string(1.5..2.5)", "real(1.2.3..)", f"int({'9' * 5000}..)"]
+)
+def test_odd_bounds_of_a_type_do_no_harm(kind: str) -> None:
+    problem_with(Property(id="p", type=kind, qualifiers=f"MinLen({'9' * 5000}) MaxValue(.)"), "2")
+
+
 @pytest.mark.parametrize(
     "prop", [Property(id="p", type="password(8..)"), Property(id="p", type="uint8", password=True)]
 )

@@ -144,7 +144,7 @@ def test_properties() -> None:
         class_id="net",
         instance_id="2",
         type="string",
-        qualifiers="MinLen(7)",
+        qualifiers="MinLen(7) Ip",
         user_configurable=True,
         default="10.0.0.1",
         label="IP",
