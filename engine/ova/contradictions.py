@@ -1,10 +1,11 @@
 """What contradicts itself in a descriptor: references to nothing, names given twice, files outside the package."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from engine.ova.descriptor import Descriptor, System
-from engine.ova.findings import Finding, place
+from engine.ova.findings import Finding, place, short
 
 _CORRECT = "correct the descriptor, or ask who made the package for another one"
 
@@ -17,8 +18,13 @@ def contradictions(descriptor: Descriptor, file: str) -> Iterator[Finding]:
         yield Finding.error(
             place(file, 0, "Envelope"), "has no VirtualSystem", "get another package: this one holds no VM"
         )
+    known = _Known(
+        disks={disk.id for disk in descriptor.disks},
+        files={one.id for one in descriptor.files},
+        networks={network.name for network in descriptor.networks},
+    )
     for system in descriptor.systems:
-        yield from _hardware(descriptor, system, file)
+        yield from _hardware(known, system, file)
 
 
 def is_inside(href: str) -> bool:
@@ -58,21 +64,27 @@ def _references(descriptor: Descriptor, file: str) -> Iterator[Finding]:
             yield Finding.error(where, f"refers to the parent Disk '{disk.parent}', which is missing", _CORRECT)
 
 
-def _hardware(descriptor: Descriptor, system: System, file: str) -> Iterator[Finding]:
-    disks = {disk.id for disk in descriptor.disks}
-    files = {one.id for one in descriptor.files}
-    networks = {network.name for network in descriptor.networks}
-    of = f"of VirtualSystem '{system.id}'"
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What hardware may refer to."""
+
+    disks: set[str]
+    files: set[str]
+    networks: set[str]
+
+
+def _hardware(known: _Known, system: System, file: str) -> Iterator[Finding]:
+    of = f"of VirtualSystem '{short(system.id)}'"
     for disk in system.hardware.disks:
-        if disk.disk and disk.disk not in disks:
+        if disk.disk and disk.disk not in known.disks:
             where = place(file, disk.line, f"disk '{disk.name}' {of}")
             yield Finding.error(where, f"refers to the Disk '{disk.disk}', which is missing", _CORRECT)
     for drive in system.hardware.removables:
-        if drive.file and drive.file not in files:
+        if drive.file and drive.file not in known.files:
             where = place(file, drive.line, f"drive '{drive.name}' {of}")
             yield Finding.error(where, f"refers to the File '{drive.file}', which is missing", _CORRECT)
     for nic in system.hardware.nics:
-        if nic.connection and nic.connection not in networks:
+        if nic.connection and nic.connection not in known.networks:
             where = place(file, nic.line, f"NIC '{nic.name}' {of}")
             yield Finding.error(where, f"refers to the Network '{nic.connection}', which is missing", _CORRECT)
 

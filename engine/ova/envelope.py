@@ -6,6 +6,7 @@ vSphere's tools are lenient, so this reader is: what they accept is read, and wh
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 
 from engine.errors import BadPackage
 from engine.ova import xml
@@ -21,7 +22,7 @@ from engine.ova.descriptor import (
 )
 from engine.ova.findings import Finding, place
 from engine.ova.hardware import Hardware, read_hardware, whole
-from engine.ova.limits import DEFAULT, MAX_BYTES, Limits
+from engine.ova.limits import DEFAULT, MAX_BYTES, MAX_FINDINGS, Limits
 from engine.ova.messages import Messages, message_files
 from engine.ova.products import deployment_options, product_of, properties_of
 from engine.ova.sections import read_ip_assignment, sections_unknown
@@ -85,12 +86,12 @@ def read_descriptor(
         is_collection=is_collection,
         problems=(),
     )
-    found = (
-        *problems,
-        *contradictions(descriptor, name),
-        *unsupported(descriptor, name),
-        *sections_unknown(root, name),
+    every = chain(
+        problems, contradictions(descriptor, name), unsupported(descriptor, name), sections_unknown(root, name)
     )
+    found = tuple(islice(every, MAX_FINDINGS))
+    if next(every, None):
+        found += (Finding.error(name, f"has more than {MAX_FINDINGS} findings", "get another package"),)
     return replace(descriptor, problems=found)
 
 

@@ -62,6 +62,11 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda one: order.index(one.severity)))
 
 
+def short(text: str) -> str:
+    """For a text that may be said in many findings."""
+    return text if len(text) <= 80 else f"{text[:80]}..."
+
+
 def place(file: str, line: int, element: str) -> str:
     """`where` for an element of a file; line 0 is one that is nowhere in it."""
     return f"{file} line {line}: {element}" if line else f"{file}: {element}"

@@ -41,4 +41,6 @@ MAX_XML_NODES = 50_000  # elements and attributes; each costs 10 µs and 500 byt
 MAX_XML_NAME = 256  # characters of an element's or attribute's name
 MAX_XML_ATTRIBUTES = 64  # of one element
 MAX_XML_NAMESPACES = 64  # prefixes that are known at one place; each element that declares one copies them
+MAX_TEXTS = 8 * 1024 * 1024  # characters that message ids stand for, each use counted: no entities, but as good as them
+MAX_FINDINGS = 1_000  # of one descriptor
 MAX_BYTES = 1 << 63  # a disk's capacity: what vSphere's signed 64-bit fields hold

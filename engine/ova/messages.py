@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from engine.errors import BadPackage
 from engine.ova import xml
-from engine.ova.limits import Limits
+from engine.ova.limits import MAX_TEXTS, Limits
 from engine.ova.xml import Element
 
 _DEFAULT_LANGUAGE = "en-US"  # of a bundle that does not say (DSP0243)
@@ -21,6 +22,7 @@ class Messages:
         """`files` are the texts of external bundles by their File's id. Raises BadPackage for one that is no XML."""
         self._english: dict[str, str] = {}
         self._others: dict[str, str] = {}
+        self._room = MAX_TEXTS
         for bundle in root.every("Strings"):
             self._add(bundle, bundle.get("xml.lang"))
         for file, bundle in {file: bundle for bundle, file in message_files(root)}.items():
@@ -29,14 +31,20 @@ class Messages:
                 self._add(external, external.get("xml.lang") or bundle.get("xml.lang"))
 
     def of(self, element: Element, name: str) -> str:
-        """The text of the child of that name, or ""."""
+        """The text of the child of that name, or "". Raises as `text`."""
         child = element.child(name)
         return self.text(child) if child else ""
 
     def text(self, element: Element) -> str:
-        """The text of the element, or ""."""
+        """The text of the element, or "". Raises BadPackage when a long one is used again and again."""
         identity = element.get("msgid")
-        return self._english.get(identity, "") or element.text or self._others.get(identity, "")
+        found = self._english.get(identity, "") or element.text or self._others.get(identity, "")
+        if identity:
+            self._room -= len(found)
+        if self._room < 0:
+            why = f"its message ids stand for more than {MAX_TEXTS} characters"
+            raise BadPackage("cannot read descriptor", on=f"line {element.line}", why=why)
+        return found
 
     def known(self) -> dict[str, str]:
         """Each message by its id, in English where there is one."""

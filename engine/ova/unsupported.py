@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from engine.ova.descriptor import Descriptor, System
-from engine.ova.findings import Finding, place
+from engine.ova.findings import Finding, place, short
 
 _COMPRESSIONS = ("", "gzip")
 _MOST_NAMED = 5
@@ -29,21 +29,21 @@ def unsupported(descriptor: Descriptor, file: str) -> Iterator[Finding]:
         if one_file not in known:
             where = place(file, 0, f"Strings '{one_file}'")
             yield Finding.warning(where, "refers to a File that is missing", "texts are shown untranslated")
+    with_file = {disk.id for disk in descriptor.disks if disk.file}
     for system in descriptor.systems:
-        yield from _shared_disks(descriptor, system, file)
+        yield from _shared_disks(with_file, system, file)
         yield from _extra_config(system, file)
 
 
-def _shared_disks(descriptor: Descriptor, system: System, file: str) -> Iterator[Finding]:
+def _shared_disks(with_file: set[str], system: System, file: str) -> Iterator[Finding]:
     """Several devices on one empty disk get one each. With a file it would be copied or shared, and DSP0243 leaves open
     which; vSphere shares disks among VMs only by hand.
     """
-    with_file = {disk.id for disk in descriptor.disks if disk.file}
     seen: dict[str, str] = {}
     for device in system.hardware.disks:
         if device.disk in seen:
-            what = f"takes the Disk '{device.disk}', which '{seen[device.disk]}' has already: disks cannot be shared"
-            where = place(file, device.line, f"disk '{device.name}' of VirtualSystem '{system.id}'")
+            what = f"takes the Disk '{device.disk}', which '{short(seen[device.disk])}' has already: disks cannot be shared"
+            where = place(file, device.line, f"disk '{device.name}' of VirtualSystem '{short(system.id)}'")
             yield Finding.error(where, what, "give each disk device a Disk of its own in the descriptor")
         elif device.disk in with_file:
             seen[device.disk] = device.name
