@@ -76,6 +76,7 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 	result := &made.Res.Returnval
 	if spec, ok := result.ImportSpec.(*types.VirtualMachineImportSpec); ok {
 		complete(&spec.ConfigSpec, envelope.VirtualSystem, option)
+		configure(&spec.ConfigSpec, envelope.VirtualSystem.VirtualHardware[0])
 		moreFiles(result, &spec.ConfigSpec, envelope)
 		provision(&spec.ConfigSpec, parameters.DiskProvisioning)
 		spec.ConfigSpec.VAppConfig.GetVmConfigSpec().IpAssignment = ipAssigned(req.OvfDescriptor, parameters)

@@ -70,10 +70,9 @@ def nic_changes(nics: Sequence[Any], wanted: Sequence[Adapter], wrong: Callable[
     kept = next((place for place, (nic, to) in enumerate(pairs) if not _has_type(nic, to)), len(pairs))
     changes = [_edited(nic, to) for nic, to in pairs[:kept] if wrong(nic, to)]
     changes += [_Device.VirtualDeviceSpec(operation=_REMOVE, device=nic) for nic, _ in pairs[kept:]]
-    types = [type(nic) for nic, _ in pairs]
-    if types:
+    if pairs:
         added = enumerate(wanted[kept:], kept)
-        changes += [_new(types[place] if place < len(types) else types[0], to, place) for place, to in added]
+        changes += [_new(nics[place] if place < len(pairs) else nics[0], to, place) for place, to in added]
     return changes
 
 
@@ -88,20 +87,24 @@ def _has_type(nic: Any, wanted: Adapter) -> bool:
 
 
 def _edited(nic: Any, wanted: Adapter) -> Any:
-    """On its network, with the given MAC address or one of its own (a clone keeps the template's otherwise)."""
+    """On its network, with the given MAC address or one of its own (a clone keeps the template's otherwise). Whether it
+    starts connected is the OVF's affair (AutomaticAllocation), and stays as the import made it.
+    """
     nic.backing = wanted.backing
     nic.addressType, nic.macAddress = ("manual", wanted.mac) if wanted.mac else ("assigned", None)
-    nic.connectable = _Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=False)
     return _Device.VirtualDeviceSpec(operation=_EDIT, device=nic)
 
 
-def _new(kind: type[Any], wanted: Adapter, number: int) -> Any:
-    """One more adapter. `number` makes its temporary key unique."""
-    nic = _TYPES.get(wanted.kind, kind)(
+def _new(like: Any, wanted: Adapter, number: int) -> Any:
+    """One more adapter, like one that is there. `number` makes its temporary key unique."""
+    connected = like.connectable.startConnected if like.connectable else True
+    nic = _TYPES.get(wanted.kind, type(like))(
         key=-100 - number,
         backing=wanted.backing,
         addressType="manual" if wanted.mac else "generated",
         macAddress=wanted.mac or None,
-        connectable=_Device.VirtualDevice.ConnectInfo(startConnected=True, allowGuestControl=True, connected=True),
+        connectable=_Device.VirtualDevice.ConnectInfo(
+            startConnected=connected, allowGuestControl=True, connected=connected
+        ),
     )
     return _Device.VirtualDeviceSpec(operation=_ADD, device=nic)
