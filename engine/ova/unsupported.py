@@ -42,7 +42,8 @@ def _shared_disks(with_file: set[str], system: System, file: str) -> Iterator[Fi
     seen: dict[str, str] = {}
     for device in system.hardware.disks:
         if device.disk in seen:
-            what = f"takes the Disk '{device.disk}', which '{short(seen[device.disk])}' has already: disks cannot be shared"
+            first = short(seen[device.disk])
+            what = f"takes the Disk '{device.disk}', which '{first}' has already: disks cannot be shared"
             where = place(file, device.line, f"disk '{device.name}' of VirtualSystem '{short(system.id)}'")
             yield Finding.error(where, what, "give each disk device a Disk of its own in the descriptor")
         elif device.disk in with_file:
