@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.endpoint_input import consent, fields_given, habits_of, password_of, trust_of
-from cli.output import confirm_by_name, examples, print_json, print_table, printable, say, utc, warn
+from cli.output import confirm_by_name, examples, print_finding, print_json, print_table, say, utc, warn
 from cli.session import open_store
 from storage.errors import BadInput
 
@@ -193,7 +193,7 @@ def check(
     def report(finding: "Finding") -> None:
         found.append(finding)
         if not as_json:
-            print(printable(f"{finding.state:<8} {_line(finding)}"), flush=True)
+            print_finding(finding.state, finding.name, finding.detail, finding.fix)
 
     cancel = Cancel()
     with open_store() as store:

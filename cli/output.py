@@ -71,6 +71,13 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else not unicodedata.combining(one) for one in text)
 
 
+def print_finding(state: str, where: str, what: str, fix: str) -> None:
+    """What a look found, at once; what to do stands below it."""
+    print(f"{state:<8} {printable(where)}: {printable(what)}", flush=True)
+    if fix:
+        print(f"{'':<8} -> {printable(fix)}", flush=True)
+
+
 def examples(first: str, second: str) -> str:
     """The end of every help: two commands to copy."""
     return f"\b\nExamples:\n  {first}\n  {second}"

@@ -14,7 +14,7 @@ from engine.ova.check import findings_of
 from engine.ova.findings import Finding, Severity
 from engine.ova.integrity import listed, unproven
 from engine.ova.package import Package
-from engine.ova.signature import Signature, signature_of
+from engine.ova.signature import Signature, certificate_name, signature_of
 from engine.progress import Watcher
 from storage.components import Component
 from storage.endpoints import Endpoint, Signatures
@@ -48,6 +48,20 @@ def signature_problems(
     if endpoint.signatures == Signatures.OFF:
         return ()
     severity = Severity.ERROR if endpoint.signatures == Signatures.REQUIRE else Severity.WARNING
+    return _signature(store, package, severity, f"; {_otherwise(endpoint)}", now)
+
+
+def signature_findings(store: Store, package: Package, now: datetime | None = None) -> tuple[Finding, ...]:
+    """What its signature says, and leaves unproven, to who asks for no endpoint in particular."""
+    if not certificate_name(package):
+        return (Finding.note(package.path.name, "is not signed"),)
+    found = _signature(store, package, Severity.WARNING, "", now)
+    return found or (Finding.note(certificate_name(package), "has a valid signature of every file that is sent"),)
+
+
+def _signature(
+    store: Store, package: Package, severity: Severity, otherwise: str, now: datetime | None
+) -> tuple[Finding, ...]:
     found: list[Finding] = []
     roots = system_roots()
     try:
@@ -57,10 +71,10 @@ def signature_problems(
     signature = signature_of(package, roots, now)
     where = package.path.name
     if signature.state is not State.VALID:
-        found.append(Finding(severity, where, _told(signature), f"{_FIX[signature.state]}; {_otherwise(endpoint)}"))
+        found.append(Finding(severity, where, _told(signature), f"{_FIX[signature.state]}{otherwise}"))
     elif names := unproven(package):
         what = f"its signature does not cover {listed(names)}: the manifest has no digest of them"
-        found.append(Finding(severity, where, what, f"{_AGAIN}; {_otherwise(endpoint)}"))
+        found.append(Finding(severity, where, what, f"{_AGAIN}{otherwise}"))
     return tuple(found)
 
 

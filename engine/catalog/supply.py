@@ -35,7 +35,7 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
     package or has another digest (both named); Cancelled. Nothing was changed then.
     """
     from engine.catalog.limits import limits_of
-    from engine.ova.package import open_package
+    from engine.ova.check import examine
     from engine.sources.digests import digest_mismatch, file_digest, split_checksum
 
     component = components.get(store, uid)
@@ -46,9 +46,7 @@ def set_file(store: Store, uid: str, path: Path, cancel: Cancel, progress: Calla
         str(path).encode()
     except UnicodeEncodeError as error:
         raise BadInput("cannot use", on=ascii(str(path)), why="its name is not UTF-8", fix="rename it") from error
-    missing = open_package(path, limits_of(store)).missing
-    if missing:
-        raise BadInput("cannot use", on=str(path), why=f"{missing[0]} does not lie beside it", fix="put it there")
+    examine(path, limits_of(store)).importable()
     if component.checksum:
         algorithm, expected = split_checksum(component.checksum)
         found = file_digest(path, algorithm, cancel, progress)

@@ -76,7 +76,7 @@ def test_a_bare_descriptor_needs_its_disks_beside_it(catalog: Store, ova: Sample
 
     package = open_package(ova.path)
     (tmp_path / "core.ovf").write_text(package.descriptor_text)
-    with pytest.raises(BadInput, match=r"core-disk1\.vmdk does not lie beside it"):
+    with pytest.raises(BadInput, match=r"core-disk1\.vmdk', which does not lie beside it"):
         set_file(catalog, "core-1.0", tmp_path / "core.ovf", Cancel(), unseen)
     with package.open("core-disk1.vmdk") as disk:
         (tmp_path / "core-disk1.vmdk").write_bytes(disk.read())

@@ -1,0 +1,145 @@
+"""Checking a file before anybody stages or deploys it: by itself, for a profile, on an endpoint."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.cancel import Cancel
+from engine.catalog.admission import licence_problems, signature_findings, signature_problems
+from engine.catalog.limits import limits_of
+from engine.catalog.profiles import Entry, Profile
+from engine.catalog.rendering import render_networks, render_properties
+from engine.catalog.variants import in_variant
+from engine.deploy.fit import hardware_findings, is_nested, nested_findings, space_findings
+from engine.deploy.values import value_findings
+from engine.deploy.variables import read_password, variables_for
+from engine.errors import BadInput, BadPackage, NotFound, SlipwayError
+from engine.ova.check import compare_digests, digest_bytes, examine
+from engine.ova.findings import Finding, worst_first
+from engine.ova.package import Package
+from engine.ova.whole import without_default
+from engine.progress import Watcher
+from engine.site import Site, open_site
+from engine.vsphere.inventory import find_network
+from engine.vsphere.refs import NetworkRef
+from storage import components
+from storage.components import Component
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A VM of the profile that is made from the file, with what it gives the OVF."""
+
+    entry: Entry
+    component: Component
+    package: Package
+    values: dict[str, str]
+    portgroups: tuple[str, ...]
+
+
+def check_file(
+    store: Store, path: Path, profile: Profile | None, endpoint: str, cancel: Cancel, watcher: Watcher
+) -> tuple[Finding, ...]:
+    """Everything that can be found without sending a byte, the worst first; `endpoint` is "" for none in particular.
+
+    Raises Cancelled, and as `open_site` when the endpoint cannot be asked.
+    """
+    examined = examine(path, limits_of(store))
+    package = examined.package
+    if package is None:
+        return examined.findings
+    found = list(examined.findings)
+    uses: list[_Use] = []
+    if profile is None:
+        found += without_default(package.descriptor, package.descriptor_name)
+    else:
+        found += _uses(store, profile, package, uses)
+        for use in uses:
+            found += licence_problems(use.component, package)
+            found += value_findings(profile, use.entry, use.component, use.package.descriptor, use.values)
+    if endpoint:
+        with open_site(store, endpoint) as site:
+            found += signature_problems(store, site.endpoint, package)
+            found += _on_endpoint(site, package, uses)
+    else:
+        found += signature_findings(store, package)
+    if size := digest_bytes(package):
+        watcher.began(path.name, "comparing digests")
+        watcher.expects(path.name, size)
+    found += compare_digests(package, cancel, lambda count: watcher.sent(path.name, count))
+    return worst_first(dict.fromkeys(found))
+
+
+def _uses(store: Store, profile: Profile, package: Package, uses: list[_Use]) -> Iterator[Finding]:
+    """Fills `uses` with the VMs that are made from the package; yields what keeps one from being looked at."""
+    where = f"profile {profile.name}"
+    try:
+        password = read_password(store, profile.password)
+    except (BadInput, NotFound) as error:
+        yield _failed(where, error)
+        return
+    is_used = False
+    for entry in (entry for step in profile.steps for entry in step):
+        try:
+            component = in_variant(
+                components.get(store, entry.component_uid), entry.deployment, entry.disk_provisioning
+            )
+            if _is_made_from(component, package):
+                is_used = True
+                uses.append(_use(store, profile, entry, component, package, password))
+        except (BadInput, BadPackage, NotFound) as error:
+            yield _failed(f"{where}: {entry.hostname}", error)
+    if not is_used:
+        what = f"has no VM of a component whose file is {package.path.name}"
+        yield Finding.error(where, what, f"slipway component set-file UID {package.path}")
+
+
+def _use(store: Store, profile: Profile, entry: Entry, component: Component, package: Package, password: str) -> _Use:
+    own = profile.network.portgroup or ""
+    variables = variables_for(store, profile, own, entry, component, password)
+    option = str(component.spec.get("Deployment") or "")
+    named = (own, *render_networks(component, variables).values(), *entry.networks.values())
+    return _Use(
+        entry,
+        component,
+        replace(package, descriptor=package.in_option(option)) if option else package,
+        render_properties(component, variables, entry.properties),
+        tuple(dict.fromkeys(name for name in (*named, *(nic.network for nic in entry.nics)) if name)),
+    )
+
+
+def _is_made_from(component: Component, package: Package) -> bool:
+    """By the file it has; one that has none yet by the name of its download."""
+    if component.ova_path:
+        with suppress(OSError):
+            return package.path.samefile(component.ova_path)
+    return component.download_file.rpartition("/")[2] == package.path.name
+
+
+def _on_endpoint(site: Site, package: Package, uses: list[_Use]) -> Iterator[Finding]:
+    networks: list[NetworkRef] = [] if site.target.network is None else [site.target.network]
+    names = tuple(dict.fromkeys(name for use in uses for name in use.portgroups))
+    if names:
+        networks = []
+    elif not networks and package.descriptor.networks:
+        fix = f"name it in each profile, or: slipway endpoint update {site.endpoint.name} --network PORTGROUP"
+        yield Finding.warning(f"endpoint {site.endpoint.name}", "names no portgroup for the OVF's networks", fix)
+    for name in names:
+        try:
+            networks.append(find_network(site.session, site.target.datacenter, name))
+        except (BadInput, NotFound) as error:
+            yield _failed(f"endpoint {site.endpoint.name}", error)
+    for use in {use.package.descriptor.option: use for use in uses}.values():
+        yield from hardware_findings(site, use.package)
+    if not uses:
+        yield from hardware_findings(site, package)
+    yield from space_findings(site, package)
+    if is_nested(package) or any(use.component.type == "esxi" for use in uses):
+        yield from nested_findings(site, networks)
+
+
+def _failed(where: str, error: SlipwayError) -> Finding:
+    what = f"{error.what} {error.on}".strip()
+    return Finding.error(where, f"{what}: {error.why}" if error.why else what, error.fix)
