@@ -15,12 +15,9 @@ from engine.ova.package import open_package
 from engine.vsphere.inventory import find_network
 from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
 from engine.vsphere.properties import read
-from tests.ova.archives import OVF, RASD
-from tests.ova.boxes import Stored, contents, manifest, write
+from tests.ova.boxes import FLOPPY, ISO, NVRAM, Stored, contents, manifest, write, write_everything
 from tests.vsphere.ground import Ground
 
-VSSD = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData"
-VMW = "http://www.vmware.com/schema/ovf"
 DATA = random.Random(7).randbytes(700_000)
 
 
@@ -111,59 +108,9 @@ def test_a_chunk_that_the_manifest_denies_leaves_nothing(ground: Ground, tmp_pat
     assert ground.vms() == {}
 
 
-def item(kind: int, instance: int, attributes: str = "", **elements: object) -> str:
-    inner = {"ElementName": f"device {instance}", "InstanceID": instance, **elements, "ResourceType": kind}
-    lines = "".join(f"<rasd:{name}>{inner[name]}</rasd:{name}>" for name in sorted(inner))
-    return f"<Item {attributes}>{lines}</Item>"
-
-
-BOX = (
-    f'<Envelope xmlns="{OVF}" xmlns:ovf="{OVF}" xmlns:rasd="{RASD}" xmlns:vssd="{VSSD}" xmlns:vmw="{VMW}"><References>'
-    '<File ovf:id="disk" ovf:href="disk.vmdk"/><File ovf:id="iso" ovf:href="tools.iso" ovf:chunkSize="1000"/>'
-    '<File ovf:id="flp" ovf:href="drivers.flp" ovf:compression="gzip"/><File ovf:id="nvram" ovf:href="box.nvram"/>'
-    '<File ovf:id="en" ovf:href="en.msg"/></References><DiskSection><Info/>'
-    '<Disk ovf:diskId="system" ovf:fileRef="disk" ovf:capacity="1" ovf:capacityAllocationUnits="byte * 2^30"/>'
-    '<Disk ovf:diskId="data" ovf:capacity="${data_gb}" ovf:capacityAllocationUnits="byte * 2^30"/></DiskSection>'
-    '<NetworkSection><Info/><Network ovf:name="nat"><Description/></Network></NetworkSection>'
-    '<DeploymentOptionSection><Info/><Configuration ovf:id="small"><Label/><Description/></Configuration>'
-    '<Configuration ovf:id="large" ovf:default="true"><Label/><Description/></Configuration></DeploymentOptionSection>'
-    '<VirtualSystem ovf:id="box"><Info/><Name>box</Name><EulaSection><Info/><License ovf:msgid="e">x</License>'
-    '</EulaSection><ProductSection ovf:class="net" ovf:instance="1"><Info/><Product>Box</Product>'
-    '<Property ovf:key="data_gb" ovf:type="uint8" ovf:userConfigurable="true" ovf:value="2"><Label ovf:msgid="gb"/>'
-    '<Value ovf:configuration="large" ovf:value="5"/></Property>'
-    '<Property ovf:key="fixed" ovf:type="string" ovf:userConfigurable="false" ovf:value="as it is"/></ProductSection>'
-    '<VirtualHardwareSection ovf:transport="iso com.vmware.guestInfo"><Info/>'
-    "<System><vssd:ElementName>x</vssd:ElementName><vssd:InstanceID>0</vssd:InstanceID>"
-    "<vssd:VirtualSystemType>vmx-13</vssd:VirtualSystemType></System>"
-    + item(3, 1, VirtualQuantity=1)
-    + item(3, 1, 'ovf:configuration="large huge"', VirtualQuantity=4)
-    + item(3, 1, 'ovf:bound="max"', VirtualQuantity=16)
-    + item(4, 2, VirtualQuantity=128, AllocationUnits="byte * 2^20")
-    + item(5, 3, Address=0)
-    + item(6, 4, Address=0, ResourceSubType="lsilogic")
-    + item(17, 5, AddressOnParent=0, HostResource="ovf:/disk/system", Parent=4)
-    + item(17, 6, 'ovf:configuration="large"', AddressOnParent=1, HostResource="ovf:/disk/data", Parent=4)
-    + item(15, 7, AddressOnParent=0, Parent=3)
-    + item(15, 8, AddressOnParent=1, HostResource="ovf:/file/iso", Parent=3)
-    + item(14, 9, HostResource="ovf:/file/flp")
-    + item(10, 10, Connection="nat", ResourceSubType="VmxNet3")
-    + '<vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/nvram"/>'
-    '<vmw:ExtraConfig ovf:required="false" vmw:key="disk.EnableUUID" vmw:value="TRUE"/>'
-    '</VirtualHardwareSection></VirtualSystem><Strings ovf:fileRef="en"/></Envelope>'
-)
-ISO, FLOPPY, NVRAM = b"iso" * 900, b"floppy" * 500, b"nvram" * 100
-MESSAGES = (
-    f'<Strings xmlns="{OVF}" xmlns:ovf="{OVF}"><Msg ovf:msgid="e">The licence</Msg><Msg ovf:msgid="gb">Size</Msg>'
-    "</Strings>"
-)
-
-
 @pytest.fixture
 def box(tmp_path: Path) -> Path:
-    files = {"box.ovf": BOX.encode(), "disk.vmdk": DATA, "box.nvram": NVRAM, "en.msg": MESSAGES.encode()}
-    files |= Stored(ISO, chunk=1000).members("tools.iso") | {"drivers.flp": gzip.compress(FLOPPY)}
-    files["box.mf"] = manifest(files)
-    return write(tmp_path / "box.ova", files, ["drivers.flp", "tools.iso.000000002", "disk.vmdk"])
+    return write_everything(tmp_path / "box.ova", DATA)
 
 
 def test_iso_floppy_nvram_and_disk_arrive(ground: Ground, box: Path) -> None:

@@ -1,0 +1,58 @@
+"""An OVA with every kind of file is staged once and cloned; what cannot be imported is refused beforehand."""
+
+import hashlib
+import random
+from pathlib import Path
+
+from engine.simulator.launcher import Simulator
+from tests.e2e.conftest import ready
+from tests.e2e.lab import Lab
+from tests.ova.archives import envelope
+from tests.ova.boxes import FLOPPY, ISO, NVRAM, Stored, contents, write, write_everything
+
+DISK = random.Random(1).randbytes(3 << 20)
+
+
+def entry(uid: str, number: int) -> dict[str, object]:
+    return {"component_uid": uid, "hostname": f"box{number}", "host_id": 10 + number}
+
+
+def test_every_kind_of_file_is_uploaded_once_and_cloned(simulator: Simulator, tmp_path: Path) -> None:
+    with ready(Lab(simulator, tmp_path)) as lab:
+        uid = lab.add_component("box", write_everything(tmp_path / "box.ova", DISK), keys=())
+        lab.ok("component", "accept-eula", uid)
+        made = lab.ok("deploy", str(lab.profile("lab01", [entry(uid, 1), entry(uid, 2)])))
+        assert [item["path"] for item in made["items"]] == ["staged", "staged"]
+        [lease] = simulator.admin.counters().leases
+        arrived = {file.sha1 for file in lease.files if file.complete}
+        assert arrived == {hashlib.sha1(data, usedforsecurity=False).hexdigest() for data in (DISK, ISO, FLOPPY, NVRAM)}
+        assert made["bytes_sent"] == len(DISK) + len(ISO) + len(FLOPPY) + len(NVRAM) == lease.bytes
+        devices = lab.govc("device.ls", "-vm", made["items"][1]["name"])
+        assert [kind for kind in ("cdrom", "floppy", "disk") if kind in devices] == ["cdrom", "floppy", "disk"]
+
+
+def test_what_cannot_be_imported_sends_nothing(simulator: Simulator, tmp_path: Path) -> None:
+    several = '<VirtualSystemCollection ovf:id="lab"><VirtualSystem ovf:id="one"/></VirtualSystemCollection>'
+    disks = '<Disk ovf:diskId="a" ovf:capacity="1"/><Disk ovf:diskId="b" ovf:capacity="1" ovf:parentRef="a"/>'
+    delta = envelope(f"<DiskSection>{disks}</DiskSection>", files="")
+    broken = Stored(b"x" * 1000, compression="gzip", packed=Stored(b"x" * 1000, compression="gzip").bytes[:-3])
+    bad = {
+        "vapp": ({"vapp.ovf": envelope(several, files="").encode()}, "holds 2 VMs (a vApp)"),
+        "delta": ({"delta.ovf": delta.encode()}, "is a delta disk"),
+        "gzip": (contents({"disk.vmdk": broken}), "'disk.vmdk': it ends early"),
+    }
+    with ready(Lab(simulator, tmp_path)) as lab:
+        uids = {}
+        for name, (files, _) in bad.items():
+            uids[name], sample = lab.add_sample(name)
+            write(sample.path, files)  # it was sound when it was set
+        outcomes = {
+            "vapp": lab.slipway("component", "set-file", uids["vapp"], str(tmp_path / "vapp.ova")),
+            "delta": lab.slipway("template", "stage", uids["delta"], "--endpoint", lab.name),
+            "gzip": lab.slipway("deploy", str(lab.profile("lab01", [entry(uids["gzip"], 1)]))),
+        }
+        for name, (_, why) in bad.items():
+            assert outcomes[name].code == 2, outcomes[name].err
+            assert why in outcomes[name].err
+        counters = simulator.admin.counters()
+        assert (counters.bytes_received, counters.calls.get("ImportVApp", 0)) == (0, 0)
