@@ -41,7 +41,11 @@ func (m *machine) clone(ctx *simulator.Context, t *task, req *types.CloneVM_Task
 	default: // a template has none
 		return nil, &types.InvalidArgument{InvalidProperty: "spec.location.pool"}
 	}
-	if o.host, fault = vc.place(ctx, o.pool, location.Host, "spec.location.host"); fault != nil {
+	on := datastoreIn(&source.Config.Files)
+	if location.Datastore != nil {
+		on = vc.nameOf(*location.Datastore)
+	}
+	if o.host, fault = vc.place(ctx, o.pool, location.Host, "spec.location.host", on); fault != nil {
 		return nil, fault
 	}
 	name := escaped(req.Name)

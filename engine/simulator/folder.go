@@ -47,7 +47,7 @@ func (vc *vcenter) createAndShow(ctx *simulator.Context, o order) (types.AnyType
 		return nil, fault
 	}
 	defer release()
-	if o.host, fault = vc.place(ctx, o.pool, o.host, "host"); fault != nil {
+	if o.host, fault = vc.place(ctx, o.pool, o.host, "host", datastoreIn(o.config.Files)); fault != nil {
 		return nil, fault
 	}
 	vm, fault := vc.create(ctx, o)

@@ -3,15 +3,17 @@ package main
 import (
 	"slices"
 
+	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
 // place chooses the host of a new virtual machine in a pool or vApp. Without DRS the caller has to: vCenter then answers
-// InvalidArgument (VirtualMachineRelocateSpec.host, pyvmomi #616). property is the parameter it complains of.
+// InvalidArgument (VirtualMachineRelocateSpec.host, pyvmomi #616). property is the parameter it complains of; on is the
+// name of a datastore that a host chosen here must see, empty for any.
 func (vc *vcenter) place(
-	ctx *simulator.Context, pool types.ManagedObjectReference, wanted *types.ManagedObjectReference, property string,
+	ctx *simulator.Context, pool types.ManagedObjectReference, wanted *types.ManagedObjectReference, property, on string,
 ) (*types.ManagedObjectReference, types.BaseMethodFault) {
 	if entity := ctx.Map.Get(pool); entity == nil {
 		return nil, &types.ManagedObjectNotFound{Obj: pool}
@@ -31,11 +33,24 @@ func (vc *vcenter) place(
 	}
 	for range hosts { // in turn, so that a few machines already lie on all of them
 		host := hosts[int(vc.nextHost.Add(1))%len(hosts)]
-		if hostUsable(ctx, host) == nil {
+		if hostUsable(ctx, host) == nil && sees(ctx, host, on) {
 			return &host, nil
 		}
 	}
 	return nil, &types.NoCompatibleHost{}
+}
+
+func sees(ctx *simulator.Context, host types.ManagedObjectReference, datastore string) bool {
+	return datastore == "" || ctx.Map.FindByName(datastore, ctx.Map.Get(host).(*simulator.HostSystem).Datastore) != nil
+}
+
+// datastoreIn is the name of the datastore that a machine's own file lies on, empty where the files do not say.
+func datastoreIn(files *types.VirtualMachineFileInfo) string {
+	var path object.DatastorePath
+	if files == nil || !path.FromString(files.VmPathName) {
+		return ""
+	}
+	return path.Datastore
 }
 
 func clusterHosts(ctx *simulator.Context, ref types.ManagedObjectReference) []types.ManagedObjectReference {

@@ -125,11 +125,12 @@ def test_an_entry_names_its_datastore(lab: Lab, flag: str) -> None:
     lab.setting("ff_endpoint_ova_staging", flag)
     uid, _ = lab.add_sample("esxi")
     components = [entry(uid, "a", datastore="LocalDS_2"), entry(uid, "b", 12, datastore="pod"), entry(uid, "c", 13)]
+    components.append(entry(uid, "d", 14, datastore="lone"))
     lab.ok("deploy", str(lab.profile("lab01", components)))
     there = {name.partition(".")[0]: datastore_of(one) for name, one in lab.machines().items() if name != uid}
-    assert (there["a"], there["c"]) == ("LocalDS_2", "LocalDS_0")
+    assert (there["a"], there["c"], there["d"]) == ("LocalDS_2", "LocalDS_0", "lone")
     assert there["b"] == "LocalDS_1", "the other member has less room"
-    assert refusal(lab, entry(uid, "d", 14, datastore="LocalDS_9")).what == "no datastore named"
+    assert refusal(lab, entry(uid, "e", 15, datastore="LocalDS_9")).what == "no datastore named"
 
 
 def test_too_little_room_names_the_datastore(lab: Lab, vcenter: Simulator) -> None:
