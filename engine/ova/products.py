@@ -58,7 +58,7 @@ def _default(element: Element, option: str) -> str:
 
 def product_of(sections: Iterable[Element], texts: Messages) -> Product:
     """The first section that names a product: the others hold properties of its parts."""
-    named = next((section for section in sections if section.text_of("Product")), None)
+    named = next((section for section in sections if texts.of(section, "Product")), None)
     if named is None:
         return Product()
     return Product(
