@@ -251,6 +251,16 @@ ACTIONS: tuple[Action, ...] = (
         writes=True,
         command="component enable",
     ),
+    Action(
+        "component.licence",
+        "licence",
+        ("l",),
+        Scope.COMPONENTS,
+        "read the licence of its OVA, and accept it",
+        4,
+        writes=True,
+        command="component accept-eula",
+    ),
 )
 
 BY_ID = {action.id: action for action in ACTIONS}

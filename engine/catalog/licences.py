@@ -24,7 +24,7 @@ class Licence:
     @property
     def digest(self) -> str:
         """SHA-256 of the texts, hex; "" when there are none."""
-        return hashlib.sha256("\0".join(self.texts).encode()).hexdigest() if self.texts else ""
+        return digest_of(self.texts)
 
     @property
     def waits(self) -> bool:
@@ -34,7 +34,17 @@ class Licence:
 
 def licence_in(component: Component, package: Package) -> Licence:
     """The licence of the component whose OVA this is."""
-    return Licence(component, tuple(text for text in package.descriptor.eulas if text.strip()))
+    return Licence(component, texts_in(package))
+
+
+def texts_in(package: Package) -> tuple[str, ...]:
+    """The licence texts that have any words."""
+    return tuple(text for text in package.descriptor.eulas if text.strip())
+
+
+def digest_of(texts: tuple[str, ...]) -> str:
+    """What acceptance is recorded for: their SHA-256 in hex, "" for none. No text of an XML file has a NUL."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest() if texts else ""
 
 
 def licence_of(store: Store, uid: str) -> Licence:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from engine.cancel import Cancel
 from engine.catalog.components import import_components
+from engine.catalog.licences import Licence, licence_of
+from engine.catalog.licences import accept as accept_licence
 from engine.catalog.supply import never, set_file
 from engine.console.desk import Desk
 from engine.console.files import FileSeen
@@ -19,7 +21,8 @@ from storage.components import Component, Kind
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One component. `state`: enabled, disabled, no OVA, OVA gone, unsupported; `why` explains any but enabled.
+    """One component. `state`: enabled, licence waits, disabled, no OVA, OVA gone, unsupported; `why` explains any but
+    enabled. `licence` says who accepted that of its OVA, and when; "" for one that waits, or that has none.
 
     `size_bytes` of the file, None while nobody looked or where there is none; `size_text` is what its file says.
     `staged` are the endpoints that have its template. `properties` and `networks`: what the OVA is asked and given.
@@ -38,6 +41,7 @@ class ComponentRow:
     size_text: str
     checksum: str
     staged: tuple[str, ...]
+    licence: str
     description: str
     url: str
     download_engine: str
@@ -80,6 +84,7 @@ def _row(one: Component, file: FileSeen, staged: tuple[str, ...]) -> ComponentRo
         size_text=one.size_text,
         checksum=one.checksum,
         staged=staged,
+        licence=_accepted(one, file),
         description=one.description,
         url=one.url,
         download_engine=one.download_engine,
@@ -100,7 +105,15 @@ def _state(one: Component, file: FileSeen) -> tuple[str, str]:
     if not one.ova_path:
         fetched = "downloads are not there yet" if one.kind is not Kind.UNSUPPORTED else "nothing fetches it"
         return "no OVA", f"it has no file on this machine, and {fetched}"
+    if file.licence and file.licence != one.eula_digest:
+        return "licence waits", "its licence must be read and accepted before the OVA is used"
     return "enabled", ""
+
+
+def _accepted(one: Component, file: FileSeen) -> str:
+    if not file.licence or file.licence != one.eula_digest or one.eula_at is None:
+        return ""
+    return f"accepted by {one.eula_by} on {one.eula_at:%Y-%m-%d}"
 
 
 def load(desk: Desk, path: str) -> str:
@@ -128,6 +141,19 @@ def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable
     """Make this file the component's OVA, once its digest is right; its place. Raises as `catalog.supply.set_file`."""
     found = set_file(desk.store, uid, path_of(path, "give the path of its OVA"), cancel, read_bytes)
     return found.ova_path or ""
+
+
+def licence(desk: Desk, uid: str) -> Licence:
+    """The licence of its OVA. Raises as `catalog.licences.licence_of`, BadInput when it has none."""
+    found = licence_of(desk.store, uid)
+    if not found.texts:
+        raise BadInput("nothing to accept for", on=uid, why="its OVA has no licence")
+    return found
+
+
+def accept(desk: Desk, read: Licence) -> str:
+    """Accept the licence that was read; as whom. Raises as `catalog.licences.accept`."""
+    return accept_licence(desk.store, read.component.uid, read.digest).eula_by
 
 
 def switch(desk: Desk, uids: Sequence[str], on: bool) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import BadPackage
+
 EVERY = 10.0
 """Seconds between two looks at a file."""
 
@@ -15,10 +17,14 @@ AT_ONCE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """What is known of a file: its bytes, or why it cannot be read; neither before the first look."""
+    """What is known of a file: its bytes and when it was changed, or why it cannot be read; neither before the first
+    look. `licence` is the digest of its licence texts, "" when it has none.
+    """
 
     size: int | None = None
     error: str = ""
+    changed: int = 0
+    licence: str = ""
 
 
 class Files:
@@ -53,14 +59,28 @@ class Files:
         self._looked = float("-inf")
 
     def _look(self, paths: set[str]) -> None:
-        seen = {path: _seen(path) for path in paths}
+        seen = {path: _seen(path, self._seen.get(path, FileSeen())) for path in paths}
         with self._lock:
             self.news += seen != self._seen
             self._seen, self._looked, self._looking = seen, time.monotonic(), False
 
 
-def _seen(path: str) -> FileSeen:
+def _seen(path: str, before: FileSeen) -> FileSeen:
+    """An OVA is opened once, and again when it was changed."""
     try:
-        return FileSeen(Path(path).stat().st_size)
+        status = Path(path).stat()
     except (OSError, ValueError) as error:
         return FileSeen(error=getattr(error, "strerror", None) or "no such name")
+    if (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
+        return before
+    return FileSeen(status.st_size, "", status.st_mtime_ns, _licence(path))
+
+
+def _licence(path: str) -> str:
+    from engine.catalog.licences import digest_of, texts_in
+    from engine.ova.package import open_package
+
+    try:
+        return digest_of(texts_in(open_package(path)))
+    except BadPackage:  # told where it is used
+        return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.catalog.components import import_components
+from engine.catalog.licences import accept, licence_of
 from engine.demo.samples import LIBRARY
 from storage import components
 from storage.store import Store
@@ -17,6 +18,8 @@ from tests.tui.driver import Driver, drive
 from tui.screens.components import Reading
 from tui.screens.detail import DetailScreen
 from tui.screens.form import Form
+from tui.screens.review import Review
+from tui.widgets.lines import Lines
 
 UID = "esxi-8.0u3g"
 
@@ -234,3 +237,61 @@ def test_a_console_that_only_reads_changes_nothing(library: Store, key: str) -> 
         assert driver.console.screen is driver.page
 
     drive(library, "components", scenario, read_only=True)
+
+
+# component.licence
+
+
+def test_a_licence_is_read_and_accepted(library: Store, tmp_path: Path) -> None:
+    text = "Use it well.\n" + "And again. " * 20
+    sample = sample_ova(tmp_path / "esxi.ova", "esxi", licences=[text, "The second one."])
+    components.update(library, UID, ova_path=str(sample.path))
+
+    async def scenario(driver: Driver) -> None:
+        await driver.rows(lambda rows: rows[0].state == "licence waits", "the licence waits")
+        await driver.press("l")
+        review = await driver.shown(Review)
+        shown = review.query_one(Lines).text
+        assert "Use it well." in shown
+        assert "The second one." in shown
+        await driver.press("enter", "escape")
+        await driver.until(lambda: driver.console.screen is driver.page, "the page")
+        assert licence_of(library, UID).waits
+        await driver.press("l")
+        await driver.shown(Review)
+        await driver.press("y")
+        await driver.said(f"the licence of {UID}: accepted as ")
+        await driver.rows(lambda rows: rows[0].state == "enabled", "it may be used")
+        assert "accepted by" in driver.page.table.rows[0].licence
+        await driver.press("l")
+        review = await driver.shown(Review)
+        assert "Accepted by" in review.query_one(Lines).text
+        await driver.press("y", "escape")
+        await driver.until(lambda: driver.console.screen is driver.page, "the page")
+
+    drive(library, "components", scenario)
+    assert not licence_of(library, UID).waits
+
+
+def test_without_licence_there_is_nothing_to_accept(library: Store, ova: Path) -> None:
+    components.update(library, UID, ova_path=str(ova))
+
+    async def scenario(driver: Driver) -> None:
+        await driver.press("l")
+        await driver.said("its OVA has no licence")
+
+    drive(library, "components", scenario)
+
+
+def test_another_ova_behind_the_same_path_waits_anew(library: Store, tmp_path: Path) -> None:
+    path = sample_ova(tmp_path / "esxi.ova", "esxi", licences=["One"]).path
+    components.update(library, UID, ova_path=str(path))
+    accept(library, UID)
+
+    async def scenario(driver: Driver) -> None:
+        await driver.rows(lambda rows: rows[0].state == "enabled", "accepted")
+        sample_ova(path, "esxi", licences=["Another one"])
+        await driver.press("r")
+        await driver.rows(lambda rows: rows[0].state == "licence waits", "another licence")
+
+    drive(library, "components", scenario)

@@ -24,6 +24,7 @@ ROW = ComponentRow(
     size_bytes=911 << 20,
     size_text="869 MB",
     checksum="sha256:" + "ab" * 32,
+    licence="",
     staged=("vc-01", "vc-02", "vc-03"),
     description="Nested ESXi",
     url="https://example.com/esxi",

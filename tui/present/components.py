@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from cli.units import size
 from tui.present.progress import upload
 from tui.present.states import sign
-from tui.present.text import BESIDE, Cell, Line, fields, fit, plain, printable, wrapped
+from tui.present.text import BESIDE, Cell, Line, fields, fit, local, plain, printable, wrapped
 from tui.widgets.table import Column, View
 
 if TYPE_CHECKING:
+    from engine.catalog.licences import Licence
     from engine.console.components import ComponentRow
     from tui.screens.components import Reading
 
@@ -78,6 +79,7 @@ def detail(row: "ComponentRow", width: int = BESIDE) -> list[Line]:
         ("OVA", row.ova_path),
         ("size", bytes_of(row)),
         ("checksum", row.checksum or ("none: nothing proves what the file is", "warn")),
+        ("licence", row.licence),
         ("staged on", ", ".join(row.staged)),
         ("fetched by", row.download_engine),
         ("file", row.download_file),
@@ -110,6 +112,23 @@ def reading(one: "Reading", now: datetime) -> Cell:
     """How far the reading of an OVA is."""
     told, tone = upload([one], now)
     return f"reading the OVA of {one.uid}: {told}; esc stops it", tone
+
+
+LICENCE_WIDTH = 70
+"""Cells of a line of a licence."""
+
+
+def licence(one: "Licence", width: int) -> list[Line]:
+    """The texts to be read, and who has accepted them."""
+    lines: list[Line] = []
+    for text in one.texts:
+        for paragraph in text.splitlines():
+            lines += [((line, "plain"),) for line in wrapped(paragraph, width)]
+        lines.append(())
+    if not one.waits and one.component.eula_at is not None:
+        accepted = f"Accepted by {one.component.eula_by}, {local(one.component.eula_at)}."
+        lines.append(((accepted, "ok"),))
+    return lines
 
 
 EMPTY: list[Line] = [

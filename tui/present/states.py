@@ -78,6 +78,7 @@ SIGNS: dict[str, dict[str, Sign]] = {
     },
     "component": {
         "enabled": Sign(READY, "enabled", "ok"),
+        "licence waits": Sign(STALE, "licence", "warn"),
         "disabled": Sign(OFF, "disabled", "dim"),
         "no OVA": Sign(OFF, "no OVA", "dim"),
         "OVA gone": Sign(FAILED, "OVA gone", "bad"),

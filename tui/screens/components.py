@@ -14,6 +14,7 @@ from tui.present.text import Line
 from tui.screens.page import Page, bindings
 
 if TYPE_CHECKING:
+    from engine.catalog.licences import Licence
     from engine.console.components import ComponentRow
     from engine.console.desk import Desk
     from tui.screens.form import Form
@@ -47,7 +48,7 @@ class ComponentsPage(Page):
 
     def why_not(self, action: Action) -> str:
         """Most need a component, and one file is read at a time."""
-        if action.id in ("component.file", "component.toggle") and not self.rows:
+        if action.id in ("component.file", "component.licence", "component.toggle") and not self.rows:
             return "there is no component yet; a imports them"
         if action.id == "component.file":
             if self._reading is not None:
@@ -93,6 +94,38 @@ class ComponentsPage(Page):
 
         told = "enabled: it may be deployed" if on else "disabled: not deployed any more; staged templates stay"
         self.ask(verb, f"{'enabling' if on else 'disabling'} {named}", f"{named} {told}")
+
+    # The licence
+
+    def act_component_licence(self) -> None:
+        """Show the texts; y accepts these very ones."""
+        from tui.screens.review import Review
+
+        uid = self.row.uid
+
+        def read(desk: "Desk") -> "Licence":
+            from engine.console import components
+
+            return components.licence(desk, uid)
+
+        def opened(licence: "Licence") -> None:
+            def accept(desk: "Desk") -> str:
+                from engine.console import components
+
+                return components.accept(desk, licence)
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self.ask(
+                        accept,
+                        f"accepting the licence of {uid}",
+                        lambda who: f"the licence of {uid}: accepted as {who}",
+                    )
+
+            lines = present.licence(licence, min(present.LICENCE_WIDTH, self.app.size.width - 8))
+            self.app.push_screen(Review(f"Licence of {uid}", lines, "accept" if licence.waits else "", "y"), answered)
+
+        self.ask_first(read, f"reading the licence of {uid}", opened)
 
     # The OVA's file
 

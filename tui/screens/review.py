@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 
 from tui.present import frame
@@ -20,20 +21,17 @@ TALLEST = 16
 class Review(ModalScreen[bool]):
     """True when it was agreed to, False when it was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "dismiss(True)", "Agree", show=False),
-        Binding("escape", "dismiss(False)", "Leave", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Leave", show=False)]
     DEFAULT_CSS = """
     Review { align: center middle; background: $background 60%; }
     Review Vertical { width: 76; max-width: 100%; height: auto; max-height: 90%; }
     Review Vertical { border: solid $primary; background: $background; }
     """
 
-    def __init__(self, title: str, lines: Sequence[Line], agree: str) -> None:
-        """`agree`: what enter does, in a word or two."""
+    def __init__(self, title: str, lines: Sequence[Line], agree: str, key: str = "enter") -> None:
+        """`agree`: what `key` does, in a word or two; "" when there is nothing to agree to."""
         super().__init__()
-        self._title, self._lines, self._agree = title, lines, agree
+        self._title, self._lines, self._agree, self._key = title, lines, agree, key
 
     def compose(self) -> ComposeResult:
         """What changes, and the two keys."""
@@ -49,5 +47,11 @@ class Review(ModalScreen[bool]):
         lines.styles.height = min(TALLEST, max(1, len(self._lines)))
         lines.show(self._lines)
         lines.focus()
-        keys = (("enter", self._agree), ("esc", "leave"))
-        self.query_one("#keys", FrameLine).show(frame.named_keys(keys))
+        keys = [(self._key, self._agree)] if self._agree else []
+        self.query_one("#keys", FrameLine).show(frame.named_keys([*keys, ("esc", "leave")]))
+
+    def on_key(self, event: Key) -> None:
+        """Only its own key agrees."""
+        if self._agree and event.key == self._key:
+            event.stop()
+            self.dismiss(True)
