@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from defusedxml.ElementTree import fromstring
 from pyVmomi import vim
 
+from engine.deploy.environment import ovf_environment
 from engine.deploy.verify import Wanted, repair
 from engine.errors import BadInput, VSphereFault
 from engine.staging.identity import Identity, notes_with
@@ -94,6 +96,55 @@ def test_identity_uuid_and_size() -> None:
     change, _ = repair(machine(), wanted(identity=other, not_uuid="uuid-1", cpus=4, memory_mb=8192))
     assert change.notes == notes_with("", other)
     assert (change.instance_uuid, change.cpus, change.memory_mb) == ("", 4, 8192)
+
+
+def test_notes_that_a_clone_has_lost_come_back_and_those_of_an_operator_stay() -> None:
+    change, differences = repair(machine(), wanted(text="From the OVF."))
+    assert (change.notes, differences) == (notes_with("From the OVF.", MINE), ["its notes"])
+    mine = machine()
+    annotated = replace(mine, vm=replace(mine.vm, notes=notes_with("By hand.", MINE)))
+    assert repair(annotated, wanted(text="From the OVF."))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "protocol", "changed"),
+    [
+        ("dhcpPolicy", "IPv4", ("dhcpPolicy", None)),
+        ("fixedPolicy", "", None),
+        ("", "IPv6", (None, "IPv6")),
+        ("", "Ipv5", None),
+        ("transientPolicy", "", ("transientPolicy", None)),
+    ],
+)
+def test_how_the_guest_gets_its_address(policy: str, protocol: str, changed: tuple[str, str] | None) -> None:
+    there = vim.vApp.IPAssignmentInfo(
+        supportedAllocationScheme=["dhcp", "ovfenv"],
+        ipAllocationPolicy="fixedPolicy",
+        supportedIpProtocol=["IPv4", "IPv6"],
+        ipProtocol="IPv4",
+    )
+    asked = wanted(ip_policy=policy, ip_protocol=protocol)
+    found, differences = repair(replace(machine(), assignment=there), asked)
+    told = found.assignment and (found.assignment.ipAllocationPolicy, found.assignment.ipProtocol)
+    assert (told, len(differences)) == (changed, 1 if changed else 0)
+    there.supportedAllocationScheme, there.supportedIpProtocol = [], []
+    assert repair(replace(machine(), assignment=there), asked)[1] == []
+    assert repair(machine(), asked)[1] == []
+
+
+def test_the_ovf_environment_is_injected_once_and_never_shown() -> None:
+    text = ovf_environment(("vCenter", "8.0.3", "A & B"), "vm-7", {"guestinfo.password": 'l4b "<&>" {{', "a.b": "x\ny"})
+    asked = wanted(environment=text)
+    change, differences = repair(machine(), asked)
+    assert (dict(change.extra), differences) == ({"guestinfo.ovfEnv": text}, ["guestinfo.ovfEnv"])
+    done = replace(machine(), extra={"guestinfo.ovfEnv": text})
+    assert repair(done, asked)[1] == []
+    assert not any("l4b" in repr(one) for one in (asked, change, done))
+    root = fromstring(text)
+    assert [list(one.attrib.values()) for one in root.iter() if one.tag.endswith("}Property")] == [
+        ["guestinfo.password", 'l4b "<&>" {{'],
+        ["a.b", "x\ny"],
+    ]
 
 
 def test_adapters_are_moved_and_added_with_addresses_of_their_own() -> None:

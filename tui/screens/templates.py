@@ -74,7 +74,8 @@ class TemplatesPage(Page):
         if choices.lacks:
             self.say(present.lacking(str(choices.lacks)), "warn")
             return
-        uid = self.row.component if self.row is not None else ""
+        name = self.row.component if self.row is not None else ""
+        uid = max((one for one in choices.components if name.startswith(one)), key=len, default="")
         where = self.row.endpoint if self.row is not None else ""
         fields = (
             _one_of(Field, "component", choices.components, uid),
