@@ -220,7 +220,9 @@ class _Planner:
             self.problems.append(not_ours(there))
         template = self._template(component)
         package = self._package(component)
-        way, why = self._way(component, template)
+        properties, portgroups, annotation = self._rendered(entry, component)
+        properties = self._checked(entry, component, properties, package, template)
+        way, why = self._way(component, template, package, properties)
         linked = False
         self._admit(component, package, sent=way is Way.DIRECT or not (template and template.usable))
         if way is Way.STAGED and template:
@@ -228,8 +230,6 @@ class _Planner:
         why_not = obstacle(component)
         if why_not and not (way is Way.STAGED and template and template.usable):
             self.problems.append(BadInput("cannot deploy", on=component.uid, why=why_not))
-        properties, portgroups, annotation = self._rendered(entry, component)
-        properties = self._checked(entry, component, properties, package, template)
         networks = self._mapped(name, portgroups, entry, component, package)
         nics = self._nics(entry, name)
         policy = self._policy(entry)
@@ -309,13 +309,17 @@ class _Planner:
             self.problems.append(error)
             return False, ""
 
-    def _way(self, component: Component, template: Template | None) -> tuple[Way, str]:
+    def _way(
+        self, component: Component, template: Template | None, package: Package | None, properties: Mapping[str, str]
+    ) -> tuple[Way, str]:
         if not self.staging_on:
             return Way.DIRECT, f"{settings.FLAG} is off"
         if component.kind is not Kind.L1:
             return Way.DIRECT, f"{component.kind} components are not staged"
         if template and not template.usable and template.state not in ("absent", "staging", "outdated"):
             return Way.DIRECT, f"the template is {template.state}: {template.why}"
+        if package and (sizing := package.descriptor.sizing(properties)):
+            return Way.DIRECT, f"the property {sizing} sizes a disk, and a clone's disks are those of its template"
         return Way.STAGED, ""
 
     def _component(self, uid: str) -> Component | None:

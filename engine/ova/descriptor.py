@@ -3,6 +3,7 @@
 `line` is where an element begins in the descriptor, 0 for one that was not read from a file.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.ova.findings import Finding
@@ -23,7 +24,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A virtual disk. `file` is a File's id, "" for an empty disk; `capacity_bytes` is 0 where `problems` says why."""
+    """A virtual disk. `file` is a File's id, "" for an empty disk; `capacity_bytes` is 0 where `problems` says why.
+    `sized_by` is the key of the property whose value is the capacity, "" for a capacity that is fixed.
+    """
 
     id: str
     file: str
@@ -31,6 +34,7 @@ class Disk:
     populated_bytes: int | None = None
     format: str = ""
     parent: str = ""
+    sized_by: str = ""
     line: int = field(default=0, compare=False)
 
 
@@ -145,6 +149,12 @@ class Descriptor:
         ids += [option.file for option in self.hardware.extra_config]
         known = {file.id: file for file in self.files}
         return tuple(known[one] for one in dict.fromkeys(ids) if one in known)
+
+    def sizing(self, values: Mapping[str, str]) -> str:
+        """The key of a property among the values that gives a disk of the VM another capacity, or ""."""
+        defaults = {known.key: known.default for known in self.properties}
+        keys = (disk.sized_by for disk in self.machine_disks() if disk.sized_by)
+        return next((key for key in keys if values.get(key, defaults[key]) != defaults[key]), "")
 
     def machine_disks(self) -> tuple[Disk, ...]:
         """The disks that the VM gets under `option`, in the order of its devices; an OVF may offer others as well."""

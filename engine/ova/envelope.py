@@ -58,13 +58,13 @@ def read_descriptor(
     properties = tuple(properties_of(sections, texts, option))
     collection = next(root.within("VirtualSystemCollection"), None)
     systems = tuple(
-        System(machine.get("id"), _system_name(machine), read_hardware(machine, option), machine.line)
+        System(machine.get("id"), _system_name(machine, texts), read_hardware(machine, option), machine.line)
         for machine in machines
     )
     is_collection = collection is not None or len(systems) > 1
     top = collection or next(iter(machines), None) or root
     descriptor = Descriptor(
-        name=_system_name(top),
+        name=_system_name(top, texts),
         product=product_of(sections, texts),
         annotation="\n".join(texts.of(section, "Annotation") for section in top.every("AnnotationSection")),
         message_files=tuple(file for _, file in message_files(root)),
@@ -95,8 +95,8 @@ def read_descriptor(
     return replace(descriptor, problems=found)
 
 
-def _system_name(system: Element) -> str:
-    return system.text_of("Name") or system.get("id")
+def _system_name(system: Element, texts: Messages) -> str:
+    return texts.of(system, "Name") or system.get("id")
 
 
 def _chosen(options: Iterable[DeploymentOption], wanted: str, where: str) -> str:
@@ -122,26 +122,34 @@ def _files(root: Element, name: str, problems: list[Finding]) -> Iterator[File]:
 
 
 def _disks(root: Element, name: str, properties: Sequence[Property], problems: list[Finding]) -> Iterator[Disk]:
-    values = {known.id: known.default for known in properties} | {known.key: known.default for known in properties}
+    known = {one.id: one for one in properties} | {one.key: one for one in properties}
     for section in root.every("DiskSection"):
         for disk in section.every("Disk"):
             where = place(name, disk.line, f"Disk '{disk.get('diskId')}'")
             yield Disk(
                 id=disk.get("diskId"),
                 file=disk.get("fileRef"),
-                capacity_bytes=_capacity(disk, values, where, problems),
+                capacity_bytes=_capacity(disk, known, where, problems),
                 populated_bytes=_optional(disk, "populatedSize", where, problems),
                 format=disk.get("format"),
                 parent=disk.get("parentRef"),
+                sized_by=_sized_by(disk, known),
                 line=disk.line,
             )
 
 
-def _capacity(disk: Element, values: Mapping[str, str], where: str, problems: list[Finding]) -> int:
-    """Bytes; a capacity `${key}` is the value of that property (DSP0243 9.1)."""
+def _sized_by(disk: Element, known: Mapping[str, Property]) -> str:
+    """The key of the property in a capacity `${key}` (DSP0243 9.1)."""
     text = disk.get("capacity")
-    is_reference = text.startswith("${") and text.endswith("}")
-    value = values.get(text[2:-1], "") if is_reference else text
+    named = known.get(text[2:-1]) if text.startswith("${") and text.endswith("}") else None
+    return named.key if named else ""
+
+
+def _capacity(disk: Element, known: Mapping[str, Property], where: str, problems: list[Finding]) -> int:
+    """Bytes, those of the property's default where a property gives them."""
+    text = disk.get("capacity")
+    key = _sized_by(disk, known)
+    value = known[key].default if key else "" if text.startswith("${") else text
     unit = unit_bytes(disk.get("capacityAllocationUnits"))
     amount = whole(value)
     if amount is None or unit is None or not 0 < amount * unit < MAX_BYTES:

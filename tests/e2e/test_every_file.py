@@ -21,6 +21,10 @@ def test_every_kind_of_file_is_uploaded_once_and_cloned(simulator: Simulator, tm
     with ready(Lab(simulator, tmp_path)) as lab:
         uid = lab.add_component("box", write_everything(tmp_path / "box.ova", DISK), keys=())
         lab.ok("component", "accept-eula", uid)
+        larger = lab.profile("larger", [entry(uid, 3) | {"properties": {"net.data_gb.1": "9"}}])
+        [planned] = lab.ok("deploy", str(larger), "--plan")["items"]
+        assert planned["path"] == "direct"
+        assert "the property net.data_gb.1 sizes a disk" in planned["why"]
         made = lab.ok("deploy", str(lab.profile("lab01", [entry(uid, 1), entry(uid, 2)])))
         assert [item["path"] for item in made["items"]] == ["staged", "staged"]
         [lease] = simulator.admin.counters().leases

@@ -126,6 +126,15 @@ def test_deployment_options_change_hardware_disks_and_defaults() -> None:
         read(text, "tiny")
 
 
+def test_a_capacity_may_be_a_property() -> None:
+    large = read(envelope(TWO_DISKS + OPTIONS, system=SIZED))
+    assert [disk.sized_by for disk in large.disks] == ["disk_gb", ""]
+    assert large.sizing({"disk_gb": "41", "other": "1"}) == "disk_gb"
+    assert large.sizing({"disk_gb": "40"}) == large.sizing({}) == ""
+    [problem] = disks('<Disk ovf:diskId="d" ovf:capacity="${nothing}"/>').problems
+    assert "has the capacity '${nothing}' = ''" in str(problem)
+
+
 def test_properties() -> None:
     section = (
         '<ProductSection ovf:class="net" ovf:instance="2"><Product>Box</Product><Vendor>Us</Vendor>'
