@@ -79,19 +79,18 @@ def run(target: str, folder: Path, seed: int, inputs: int = -1, seconds: int = 0
 
 def campaign(inputs: int, seed: int, folder: Path) -> dict[str, Tally]:
     """Try so many inputs over all targets, those of earlier runs included. Raises SystemExit at a defect."""
-    tallies = {}
     for target in TARGETS:
         (folder / target).mkdir(parents=True, exist_ok=True)
-        tallies[target] = tally = Tally(folder / target / "batches")
-        while (left := inputs // len(TARGETS) - tally.inputs) > 0:
-            own_seed = seed * 10_000 + len(tally.batches) + 1
-            batch = run(target, folder / target, own_seed, min(BATCH, left))
-            if batch.defect:
-                raise SystemExit(
-                    f"{batch.defect}\n{target}, seed {own_seed}: a defect; the input is in {folder / target}"
-                )
-            tally.add(batch)
-            print(f"{target}: {tally.inputs} inputs, seed {own_seed}, {batch.seconds:.0f} s", flush=True)  # noqa: T201
+    tallies = {target: Tally(folder / target / "batches") for target in TARGETS}
+    # The target with the fewest is next, so that all come as far when it is stopped.
+    while left := max(0, inputs // len(TARGETS) - min(tally.inputs for tally in tallies.values())):
+        target = min(TARGETS, key=lambda target: tallies[target].inputs)
+        tally, own_seed = tallies[target], seed * 10_000 + len(tallies[target].batches) + 1
+        batch = run(target, folder / target, own_seed, min(BATCH, left))
+        if batch.defect:
+            raise SystemExit(f"{batch.defect}\n{target}, seed {own_seed}: a defect; its input is in {folder / target}")
+        tally.add(batch)
+        print(f"{target}: {tally.inputs} inputs, seed {own_seed}, {batch.seconds:.0f} s", flush=True)  # noqa: T201
     return tallies
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from xml.sax.saxutils import escape, quoteattr
 
 from engine.errors import BadPackage
-from tests.fuzz.harness import CORPUS, LONGEST, instrumented, main
+from tests.fuzz.harness import CORPUS, instrumented, main
 from tests.ova.archives import OVF, RASD, envelope
 
 with instrumented():
@@ -31,6 +31,7 @@ ovf:value ovf:configuration ovf:class ovf:instance ovf:msgid ovf:default ovf:req
 vmw:key vmw:value vmw:osType vmw:qualifiers vmw:protocols vmw:schemes xml:lang xsi:type xmlns id
 """.split()  # noqa: SIM905
 _HEAD = f'<R xmlns="{OVF}" xmlns:ovf="{OVF}" xmlns:rasd="{RASD}" xmlns:vmw="http://www.vmware.com/schema/ovf">'
+_LONGEST = 3 << 10  # some 200 elements and attributes
 _OPEN, _ATTRIBUTE, _CLOSE = 0x30, 0x80, 0xC0  # from these bytes on; below is text
 
 
@@ -97,7 +98,7 @@ def seeds() -> Iterator[bytes]:
     )
     found = [envelope().encode(), envelope(options).encode(), own.encode(), envelope().encode("utf-16")]
     # Enough to begin with: each is run once before the first mutation, and the large ones slow all others down.
-    found += [path.read_bytes() for path in sorted(CORPUS.rglob("*.ovf")) if path.stat().st_size < LONGEST // 3][::6]
+    found += [path.read_bytes() for path in sorted(CORPUS.rglob("*.ovf")) if path.stat().st_size < _LONGEST][::6]
     for data in found:
         yield b"\0" + data
         with suppress(BadPackage):
@@ -105,4 +106,4 @@ def seeds() -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    main(check, seeds())
+    main(check, seeds(), _LONGEST)

@@ -19,7 +19,7 @@ from pathlib import Path
 SECONDS = 2
 MEMORY = 256 << 20
 LONGEST = 8 << 10
-"""Bytes of an input: many small ones find more ways. What is large is tried in tests/ova/test_hostile.py."""
+"""Bytes of an input, for most targets: many small ones find more. What is large is tried in tests/ova/test_hostile.py."""
 
 CORPUS = Path(__file__).parents[3] / "shared/corpus/ovf"
 
@@ -47,8 +47,8 @@ class MemoryFile:
         os.pwrite(self._handle, data, 0)
 
 
-def main(check: Callable[[bytes], None], seeds: Iterable[bytes]) -> None:
-    """Fuzz as the command line says, and end the process: 0 unless there is a defect."""
+def main(check: Callable[[bytes], None], seeds: Iterable[bytes], longest: int = LONGEST) -> None:
+    """Fuzz with inputs of at most `longest` bytes as the command line says, and end the process: 0 means no defect."""
     import atheris
 
     parser = argparse.ArgumentParser(description="Fuzz one target.")
@@ -73,7 +73,7 @@ def main(check: Callable[[bytes], None], seeds: Iterable[bytes]) -> None:
         "seed": said.seed,
         "runs": said.inputs,
         "max_total_time": said.seconds,
-        "max_len": LONGEST,
+        "max_len": longest,
         "timeout": 60,  # wall clock, for what never ends
         "rss_limit_mb": 0,  # the limit below is the stricter one: it makes a MemoryError of the very line
         "artifact_prefix": f"{said.folder}/",
