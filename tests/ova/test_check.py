@@ -5,6 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage, Cancelled
@@ -16,6 +18,7 @@ from engine.ova.samples import build_ova
 from engine.ova.whole import without_default
 from engine.sources.digests import AT_ONCE
 from tests.ova.archives import envelope, header, member, write_ova
+from tests.ova.test_fuzz import CHANGES, DATA, HEADERS, SEED
 
 DESCRIPTOR = envelope()
 DISK = member("disk1.vmdk", b"d" * 700)
@@ -206,3 +209,24 @@ def test_properties_of_samples_have_values(tmp_path: Path) -> None:
     [found] = without_default(open_package(path).descriptor, "box.ovf")
     assert found == Finding.warning(found.where, "has no default (string)", found.fix)
     assert "Property 'shown'" in found.where
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=CHANGES, parts=st.lists(st.one_of(HEADERS, DATA), max_size=4))
+def test_whatever_comes_is_found_fault_with_and_nothing_is_raised(
+    tmp_path: Path, changes: list[tuple[int, int]], parts: list[bytes]
+) -> None:
+    """What opening refuses has an error among the findings."""
+    data = bytearray(SEED)
+    for position, byte in changes:
+        data[position] = byte
+    path = tmp_path / "a.ova"
+    for content in (bytes(data), b"".join(parts) + bytes(data)):
+        path.write_bytes(content)
+        found = examine(path)
+        try:
+            open_package(path)
+        except BadPackage:
+            assert found.errors
+        else:
+            assert found.package is not None
