@@ -20,7 +20,7 @@ def unsupported(descriptor: Descriptor, file: str) -> Iterator[Finding]:
             yield Finding.error(place(file, one.line, f"File '{one.id}'"), what, "get it with gzip or uncompressed")
     disks = {disk.id for disk in descriptor.disks}
     for disk in descriptor.disks:
-        if disk.parent in disks:
+        if disk.parent and disk.parent in disks:
             what = f"is a delta disk: its blocks lie partly in the Disk '{disk.parent}', which Slipway does not join"
             fix = "export the VM again with consolidated disks (without snapshots)"
             yield Finding.error(place(file, disk.line, f"Disk '{disk.id}'"), what, fix)
