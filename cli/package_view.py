@@ -1,20 +1,22 @@
 """What `slipway ova show` says of a package: as text and as JSON."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
 from cli.output import print_table, say
 from cli.units import size
-from engine.ova.descriptor import DeploymentOption, Descriptor, File
+from engine.ova.descriptor import DeploymentOption, Descriptor
 from engine.ova.hardware import Hardware
 from engine.ova.package import Package
 
 Rows = Iterable[tuple[str, ...]]
 
 _WIDTH = 80
+# vCenter's own appliance offers 31 sizes, the most that is known; a hostile one may offer thousands.
+_MOST_OPTIONS = 40
 
 
 def document(package: Package) -> dict[str, Any]:
@@ -24,9 +26,12 @@ def document(package: Package) -> dict[str, Any]:
     return said | {
         "name": package.name,
         "size": package.size,
-        "files": [_file(package, file) for file in package.descriptor.files],
+        "files": _files_document(package),
         "properties": [{"key": known.key} | asdict(known) for known in package.descriptor.properties],
-        "deployment_options": [_option(package, option) for option in package.descriptor.deployment_options],
+        "deployment_options": [
+            asdict(option) | {"hardware": asdict(under.hardware) if under else None}
+            for option, under in _options(package)
+        ],
         "manifest": {name: asdict(digest) for name, digest in manifest.digests.items()} if manifest else None,
         "missing": package.missing,
         "problems": [str(finding) for finding in package.descriptor.problems],
@@ -34,15 +39,21 @@ def document(package: Package) -> dict[str, Any]:
     }
 
 
-def _file(package: Package, file: File) -> dict[str, Any]:
-    content = package.contents.get(file.href)
-    there = {"size": content.stored, "chunks": len(content.members)} if content else {"chunks": 0}
-    return asdict(file) | there | {"used_by": _uses(package.descriptor).get(file.id, ())}
+def _files_document(package: Package) -> list[dict[str, Any]]:
+    uses = _uses(package.descriptor)
+    return [
+        asdict(file)
+        | ({"size": content.stored} if content else {})
+        | {"chunks": len(content.members) if content else 0, "used_by": uses.get(file.id, [])}
+        for file in package.descriptor.files
+        for content in (package.contents.get(file.href),)
+    ]
 
 
-def _option(package: Package, option: DeploymentOption) -> dict[str, Any]:
-    under = package.in_option(option.id)
-    return asdict(option) | {"hardware": asdict(under.hardware)}
+def _options(package: Package) -> Iterator[tuple[DeploymentOption, Descriptor | None]]:
+    """Each option with the descriptor under it, which is read anew for the first ones only."""
+    for number, option in enumerate(package.descriptor.deployment_options):
+        yield option, package.in_option(option.id) if number < _MOST_OPTIONS else None
 
 
 def print_package(package: Package) -> None:
@@ -59,8 +70,8 @@ def print_package(package: Package) -> None:
     _table("network cards", ("CARD", "ADAPTER", "NETWORK"), nics)
     _table("properties", ("TYPE", "ASKED", "PROPERTY", "DEFAULT"), _properties(descriptor))
     options = [
-        (one.id, "yes" if one.default else "", _size_of_machine(package.in_option(one.id)), one.label)
-        for one in descriptor.deployment_options
+        (one.id, "yes" if one.default else "", _size_of_machine(under) if under else "", one.label)
+        for one, under in _options(package)
     ]
     _table("deployment options", ("OPTION", "DEFAULT", "SIZE", "LABEL"), options)
     settings = [one for system in descriptor.systems for one in system.hardware.config + system.hardware.extra_config]
@@ -150,17 +161,20 @@ def _files(package: Package) -> Rows:
         content = package.contents.get(file.href)
         chunks = f"{len(content.members)} chunks" if content and file.chunk_size and len(content.members) > 1 else ""
         stored = ", ".join(part for part in (file.compression, chunks) if part) if content else "missing"
-        yield size(content.stored) if content else "", stored, ", ".join(uses.get(file.id, ())), file.href
+        yield size(content.stored) if content else "", stored, ", ".join(uses.get(file.id, [])), file.href
 
 
-def _uses(descriptor: Descriptor) -> dict[str, tuple[str, ...]]:
+def _uses(descriptor: Descriptor) -> dict[str, list[str]]:
     """What refers to each File, by its id: disks, drives, options of the VM, message bundles."""
     pairs = [(disk.file, disk.id) for disk in descriptor.disks]
     for system in descriptor.systems:
         pairs += [(drive.file, drive.kind) for drive in system.hardware.removables]
         pairs += [(option.file, option.key) for option in system.hardware.extra_config]
     pairs += [(file, "texts") for file in descriptor.message_files]
-    return {file: tuple(use for other, use in pairs if other == file) for file, _ in pairs if file}
+    uses: dict[str, list[str]] = {}
+    for file, use in pairs:
+        uses.setdefault(file, []).append(use)
+    return uses
 
 
 def _disks(package: Package) -> Rows:

@@ -116,6 +116,14 @@ def test_how_files_are_stored_and_who_uses_them(tmp_path: Path) -> None:
         assert line in lines, lines
 
 
+def test_a_package_of_many_options_is_read_in_forty_of_them(tmp_path: Path) -> None:
+    options = [DeploymentOption(f"option{number}", str(number)) for number in range(45)]
+    path = build_ova(tmp_path / "box.ova", name="box", deployment_options=options).path
+    told = json.loads(show(path, "--json").stdout)["deployment_options"]
+    assert [option["hardware"] is None for option in told] == [False] * 40 + [True] * 5
+    assert show(path).stdout.rstrip().endswith(" 44")
+
+
 def test_machines_of_a_collection_are_listed(tmp_path: Path) -> None:
     machines = '<VirtualSystemCollection ovf:id="lab"><VirtualSystem ovf:id="one"/></VirtualSystemCollection>'
     (tmp_path / "lab.ovf").write_text(envelope(machines, files=""))
