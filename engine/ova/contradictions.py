@@ -1,5 +1,6 @@
 """What contradicts itself in a descriptor: references to nothing, names given twice, files outside the package."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -7,6 +8,8 @@ from pathlib import PurePosixPath
 from engine.ova.descriptor import Descriptor, System
 from engine.ova.findings import Finding, place, short
 
+# A URI with a scheme, or a host's share. A drive letter is no scheme.
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//|\\\\")
 _CORRECT = "correct the descriptor, or ask who made the package for another one"
 
 
@@ -30,7 +33,7 @@ def contradictions(descriptor: Descriptor, file: str) -> Iterator[Finding]:
 def is_inside(href: str) -> bool:
     """Whether a File's href names a file of the package, and nothing outside it."""
     path = PurePosixPath(href)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "://" not in href
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not _ELSEWHERE.match(href)
 
 
 def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
@@ -46,7 +49,11 @@ def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
             what = "has no key, so nothing can give it a value"
             yield Finding.warning(place(file, known.line, "Property"), what, _CORRECT)
     for one in descriptor.files:
-        if not is_inside(one.href):
+        if _ELSEWHERE.match(one.href):
+            what = f"lies elsewhere ('{one.href}'), and Slipway fetches nothing that a package refers to"
+            fix = "put the file into the package, or beside the descriptor, and its name into the descriptor"
+            yield Finding.error(place(file, one.line, f"File '{one.id}'"), what, fix)
+        elif not is_inside(one.href):
             what = f"refers to '{one.href}', which is not a file of the package"
             yield Finding.error(
                 place(file, one.line, f"File '{one.id}'"), what, "get a package that holds all its files"

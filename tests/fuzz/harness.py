@@ -19,7 +19,7 @@ from pathlib import Path
 SECONDS = 2
 MEMORY = 256 << 20
 LONGEST = 8 << 10
-"""Bytes of an input, for most targets: many small ones find more. What is large is tried in tests/ova/test_hostile.py."""
+"""Bytes of an input: many small ones find more. What is large is tried in tests/ova/test_hostile.py."""
 
 CORPUS = Path(__file__).parents[3] / "shared/corpus/ovf"
 
