@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from engine.ova.descriptor import Descriptor, System
 from engine.ova.findings import Finding, place, short
 
-# A URI with a scheme, or a host's share. A drive letter is no scheme.
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|//|\\\\")
+# A URI with a host or of a file, or a host's share; a name with a colon is a name.
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|//|\\\\")
 _CORRECT = "correct the descriptor, or ask who made the package for another one"
 
 
