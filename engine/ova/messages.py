@@ -25,6 +25,7 @@ class Messages:
         self._room = MAX_TEXTS
         for bundle in root.every("Strings"):
             self._add(bundle, bundle.get("xml.lang"))
+        self._inside = set(self._english)
         for file, bundle in {file: bundle for bundle, file in message_files(root)}.items():
             if file in files:
                 external = xml.parse(files[file], f"message bundle '{file}'", limits)
@@ -46,9 +47,9 @@ class Messages:
             raise BadPackage("cannot read descriptor", on=f"line {element.line}", why=why)
         return found
 
-    def known(self) -> dict[str, str]:
-        """Each message by its id, in English where there is one."""
-        return self._others | self._english
+    def outside(self) -> dict[str, str]:
+        """The messages by their id that only the external bundles have in English, or at all."""
+        return {key: text for key, text in (self._others | self._english).items() if key not in self._inside}
 
     def _add(self, bundle: Element, language: str) -> None:
         is_english = (language or _DEFAULT_LANGUAGE).lower().startswith("en")

@@ -70,7 +70,7 @@ class Package:
         if not self.messages:
             return {}
         root = xml.parse(self.descriptor_text, f"{self.path}: {self.descriptor_name}", self.limits)
-        return Messages(root, self.messages, self.limits).known()
+        return Messages(root, self.messages, self.limits).outside()
 
     def in_option(self, option: str) -> Descriptor:
         """The descriptor under another deployment option. Raises BadPackage when the OVF does not offer it."""

@@ -31,6 +31,7 @@ from engine.errors import (
     VSphereFault,
 )
 from engine.vsphere.connections import Connections
+from engine.vsphere.soap import keep_carriage_returns
 from engine.vsphere.trust import Trust, certificate_refused, reason
 from storage.pace import Pace
 
@@ -212,6 +213,7 @@ class Session:
             connectionPoolTimeout=IDLE,
         )
         stub.scheme = self._connections.open
+        keep_carriage_returns(stub)
         made: SoapStubAdapter = stub
         return made
 

@@ -45,12 +45,11 @@ def other_prefixes(root: Element, chance: random.Random) -> None:
 def other_order(root: Element, chance: random.Random) -> None:
     """Sections, and what an Item says, in another order; those of one name keep theirs."""
     for parent in root.iter():
-        if local(parent) in ("Envelope", "VirtualSystem", "VirtualSystemCollection", "Item"):
+        # A collection's sections and those of its VMs are told in the order of the descriptor.
+        if local(parent) in ("Envelope", "VirtualSystem", "Item"):
             groups: dict[str, list[Element]] = {}
             for child in parent:
-                name = local(child)
-                # The VMs of a collection are read in the order of the descriptor, whatever holds them.
-                groups.setdefault("VirtualSystem" if name == "VirtualSystemCollection" else name, []).append(child)
+                groups.setdefault(local(child), []).append(child)
             order = list(groups)
             chance.shuffle(order)
             parent[:] = [child for name in order for child in groups[name]]

@@ -17,6 +17,7 @@ from engine.simulator.launcher import Simulator
 from engine.vsphere import tasks, vms
 from engine.vsphere.adapters import Adapter
 from engine.vsphere.clone import CloneRequest, start_clone
+from engine.vsphere.ovf_import import import_vm
 from engine.vsphere.properties import below, read
 from engine.vsphere.session import Session, _one_refusal, connect
 from engine.vsphere.transient import passes
@@ -212,3 +213,11 @@ def clone(ground: Ground, vm: vim.VirtualMachine) -> vim.Task:
     adapters = tuple(Adapter(nic.backing) for nic in template.nics)
     request = CloneRequest("clone1", "", adapters, {})
     return start_clone(ground.session, ground.target, template, ground.target.pool, None, request)
+
+
+def test_every_character_of_a_value_arrives(ground: Ground) -> None:
+    notes = "CR LF\r\nCR\rLF\ntab\t& <ß 𝄞> ]]>"
+    request = replace(ground.request(), annotation=notes)
+    target = ground.target
+    vm = import_vm(ground.session, target, request, target.folder, target.pool, None, ground.cancel, ground.sent.append)
+    assert read(ground.session, vm, "config.annotation")["config.annotation"] == notes
