@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadPackage
+from engine.ova.check import examine
+from engine.ova.findings import Severity
 from engine.ova.limits import MAX_MANIFEST, MAX_TAR_EXTENSIONS, MAX_XML_NODES, Limits
 from engine.ova.package import open_package
 from storage.limits import MOST
@@ -240,14 +242,13 @@ def test_nothing_outside_is_opened_or_connected_to(tmp_path: Path) -> None:
             (tmp_path / f"{number}.ovf").write_text(trick)
         script = (
             "import sys\n"
-            "from engine.errors import BadPackage\n"
-            "from engine.ova.package import open_package\n"
+            "from pathlib import Path\n"
+            "from engine.ova.check import examine\n"
             "sys.addaudithook(lambda event, args: event.startswith(('open', 'socket', 'subprocess', 'urllib'))"
             " and print(event, args[0]))\n"
             f"for number in range({len(tricks)}):\n"
             "    for suffix in ('ova', 'ovf'):\n"
-            f"        try: open_package(f'{tmp_path}/{{number}}.{{suffix}}')\n"
-            "        except BadPackage: pass\n"
+            f"        examine(Path(f'{tmp_path}/{{number}}.{{suffix}}'))\n"
         )
         done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
         with pytest.raises(BlockingIOError):
@@ -255,6 +256,34 @@ def test_nothing_outside_is_opened_or_connected_to(tmp_path: Path) -> None:
     opened = {line for line in done.stdout.splitlines() if "site-packages" not in line and "/lib/python" not in line}
     ours = {f"open {tmp_path}/{number}.{suffix}" for number in range(len(tricks)) for suffix in ("ova", "ovf")}
     assert opened == ours
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        *("http://host/x.vmdk", "https://host/x.vmdk", "HTTP://host/x", "ftp://host/x", "smb://host/x", "nfs://h/x"),
+        *("file:///etc/passwd", "file:/etc/passwd", "//host/share/x.vmdk", "\\\\host\\share\\x.vmdk"),
+    ],
+)
+def test_a_file_that_lies_elsewhere_is_refused_by_name(tmp_path: Path, refused: Refused, href: str) -> None:
+    text = envelope(files=f'<File ovf:id="file1" ovf:href="{href}"/>')
+    assert f"'{href}' is missing, which File 'file1' refers to" in refused(member("box.ovf", text), DISK)
+    (tmp_path / "box.ovf").write_text(text)
+    for path in (write_ova(tmp_path / "box.ova", member("box.ovf", text), DISK), tmp_path / "box.ovf"):
+        examined = examine(path)
+        assert f"lies elsewhere ('{href}'), and Slipway fetches nothing" in " ".join(
+            finding.what for finding in examined.findings if finding.severity is Severity.ERROR
+        )
+        with pytest.raises(BadPackage):
+            examined.importable()
+
+
+@pytest.mark.parametrize("href", ["a:b.vmdk", "disk:1.vmdk", "http:x", "profile.vmdk"])
+def test_a_name_with_a_colon_is_a_name(tmp_path: Path, href: str) -> None:
+    text = envelope(files=f'<File ovf:id="file1" ovf:href="{href}"/>')
+    package = open_package(write_ova(tmp_path / "box.ova", member("box.ovf", text), member(href, b"disk")))
+    assert package.open(href).read() == b"disk"
+    assert not package.descriptor.problems
 
 
 def test_a_gigantic_claim_costs_nothing(refused: Refused) -> None:
