@@ -118,6 +118,17 @@ def test_iso_floppy_nvram_and_disk_arrive(ground: Ground, box: Path) -> None:
     assert sorted(received(ground).values()) == sorted(map(digest, (DATA, ISO, FLOPPY, NVRAM)))
 
 
+def test_a_file_that_vcenter_does_not_ask_for_is_told(
+    ground: Ground, box: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = open_package(box).descriptor_text.replace('vmw:key="nvram"', 'vmw:key="other"')
+    data = {name: open_package(box).open(name).readall() for name in open_package(box).members if name != "box.mf"}
+    ground.ova = write(tmp_path / "other.ova", data | {"box.ovf": text.encode()})
+    assert ground.bring()
+    assert f"{ground.ova}: vCenter does not ask for box.nvram: the VM comes without it" in caplog.messages
+    assert digest(NVRAM) not in received(ground).values()
+
+
 @pytest.mark.parametrize(("option", "cpus", "gib"), [("", 4, [1, 5]), ("large", 4, [1, 5]), ("small", 1, [1])])
 def test_items_disks_and_values_of_the_option(
     ground: Ground, box: Path, option: str, cpus: int, gib: list[int]
