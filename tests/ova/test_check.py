@@ -1,5 +1,6 @@
 """What is found in a package before a byte of it is sent: everything, in one list."""
 
+import gzip
 import hashlib
 import threading
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_files_are_compared_with_the_descriptor(tmp_path: Path) -> None:
         "box.ova: has its files in another order than its descriptor's References",
         "box.ovf: comes without a manifest (.mf): only the component's checksum proves its files",
     ]
+
+
+def test_compressed_files_that_cannot_be_expanded(tmp_path: Path) -> None:
+    hrefs = ("bomb", "cut", "good")
+    files = "".join(f'<File ovf:id="{one}" ovf:href="{one}.gz" ovf:compression="gzip"/>' for one in hrefs)
+    good = gzip.compress(b"disk" * 100)
+    contents = {"bomb": gzip.compress(bytes(10 << 20)), "cut": good[:-9], "good": good}
+    members = [member(f"{one}.gz", contents[one]) for one in hrefs]
+    first, second = told(examine(write_ova(tmp_path / "box.ova", member("box.ovf", envelope(files=files)), *members)))
+    assert first.startswith("box.ovf line 1: File 'bomb': refers to 'bomb.gz': its ")
+    assert second == "box.ovf line 1: File 'cut': refers to 'cut.gz': it ends early"
 
 
 def test_a_bare_descriptor_tells_what_does_not_lie_beside_it(tmp_path: Path) -> None:
