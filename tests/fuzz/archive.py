@@ -9,16 +9,19 @@ from tests.fuzz.harness import MemoryFile, instrumented, main
 from tests.ova.archives import BLOCK, END, base256, envelope, header, member, pax
 
 with instrumented():
+    from engine.ova.check import examine
     from engine.ova.package import Package, open_package
 
 _FILE = MemoryFile()
 
 
 def check(data: bytes) -> None:
-    """Open it, look at each option, read all that would travel."""
+    """Say what is wrong with it, and if that is nothing, look at each option and read all that would travel."""
     _FILE.hold(repaired(data[1:]) if data[:1] == b"\1" else data[1:])
+    examined = examine(_FILE.path)
+    assert examined.package or examined.errors
     with suppress(BadPackage):
-        package = open_package(_FILE.path)
+        package = open_package(_FILE.path) if examined.package else examined.importable()
         assert sum(one.size for one in package.members.values()) <= len(data)
         for option in package.descriptor.deployment_options:
             package.in_option(option.id)
