@@ -1,7 +1,7 @@
 """What the files of a descriptor hold: members of the package, joined from chunks and expanded (DSP0243 7.1)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, takewhile
@@ -67,34 +67,38 @@ def open_content(content: Content, manifest: Manifest | None) -> Iterator[Source
     """The bytes that travel, from the first; who reads to the end has had each member's digest compared with the
     manifest's. Raises BadPackage.
     """
-    with ExitStack() as stack:
-        joined = _Joined(
-            Verified(stack.enter_context(open_member(member)), manifest.digests.get(member.name) if manifest else None)
-            for member in content.members
-        )
+    with closing(_sources(content, manifest)) as sources:
+        joined = _Joined(sources)
         yield Expanded(joined, _where(content)) if content.is_compressed else joined
 
 
-class _Joined:
-    """Sources one after the other."""
+def _sources(content: Content, manifest: Manifest | None) -> Generator[Source]:
+    """One at a time is open: there may be more chunks than a process may open files."""
+    for member in content.members:
+        with open_member(member) as reader:
+            yield Verified(reader, manifest.digests.get(member.name) if manifest else None)
 
-    def __init__(self, sources: Iterable[Source]) -> None:
-        self._sources = list(sources)
+
+class _Joined:
+    """Sources one after the other; the first is there from the start."""
+
+    def __init__(self, sources: Iterator[Source]) -> None:
+        self._later = sources
+        self._now = next(sources, None)
 
     def readinto(self, buffer: memoryview, /) -> int:
-        while self._sources:
-            if got := self._sources[0].readinto(buffer):
+        while self._now:
+            if got := self._now.readinto(buffer):
                 return got
-            del self._sources[0]
+            self._now = next(self._later, None)
         return 0
 
 
 @lru_cache(maxsize=64)
 def _expanded_size(content: Content, limits: Limits, _changed: tuple[int, ...]) -> int:
     """Plan, upload and progress ask for it: gigabytes are expanded once, until the file is another one."""
-    with ExitStack() as stack:
-        joined = _Joined(stack.enter_context(open_member(member)) for member in content.members)
-        return expanded_size(joined, content.stored, _where(content), limits)
+    with closing(_sources(content, None)) as sources:
+        return expanded_size(_Joined(sources), content.stored, _where(content), limits)
 
 
 def _changed(path: Path) -> int:
