@@ -255,7 +255,11 @@ def test_a_collection_lists_its_machines() -> None:
             "",
             "File 'file1': is one of 2 File elements with that id",
         ),
-        ('<References><File ovf:id="u" ovf:href="https://h/x"/></References>', "", "File 'u': lies elsewhere ('https://h/x')"),
+        (
+            '<References><File ovf:id="u" ovf:href="https://h/x"/></References>',
+            "",
+            "File 'u': lies elsewhere ('https://h/x')",
+        ),
         ('<References><File ovf:id="u" ovf:href="a/../../x"/></References>', "", "File 'u': refers to 'a/../../x'"),
         ("", "<ProductSection><Property/></ProductSection>", "Property: has no key"),
         (
