@@ -12,7 +12,7 @@ from engine.console.observer import observe_all
 from engine.console.typed import path_of
 from engine.endpoints import deep, preflight, register
 from engine.endpoints.findings import State
-from engine.endpoints.given import anything, fields_of, pinned, signed, usable_name
+from engine.endpoints.given import FULL, LINKED, anything, fields_of, pinned, signed, usable_name
 from engine.endpoints.hostname import joined
 from engine.endpoints.register import Registered
 from engine.errors import BadField, CertificateRefused
@@ -31,6 +31,7 @@ FIELDS = (
     "host_system",
     "network",
     "signatures",
+    "clones",
 )
 """Those of an endpoint that are a text; beside them a form has `name`, `password`, `trust` and `proof`."""
 
@@ -55,6 +56,7 @@ class EndpointRow:
     host_system: str | None
     network: str | None
     signatures: str
+    clones: str
     instance_uuid: str | None
     created: datetime
     state: str
@@ -108,6 +110,7 @@ def read(desk: Desk) -> tuple[EndpointRow, ...]:
             host_system=one.host_system,
             network=one.network,
             signatures=one.signatures,
+            clones=LINKED if one.linked_clones else FULL,
             instance_uuid=one.instance_uuid,
             created=one.created,
             state=seen.state,

@@ -14,6 +14,10 @@ MAY_BE_NONE = ("host_system", "network")
 """Fields that an empty text means none for."""
 
 
+FULL, LINKED = CLONES = ("full", "linked")
+"""What an endpoint's VMs are unless a profile says otherwise."""
+
+
 def usable_name(name: str) -> str:
     """The endpoint's name. Raises BadField for one that could not be typed or shown well."""
     if not 0 < len(name) <= 64 or name.startswith("-") or any(one.isspace() or not one.isprintable() for one in name):
@@ -39,6 +43,8 @@ def fields_of(given: Mapping[str, str | None], called: Callable[[str], str]) -> 
             fields[field] = value.strip("/")
         elif field == "signatures":
             fields[field] = _policy(value, called(field))
+        elif field == "clones":
+            fields["linked_clones"] = _linked(value, called(field))
         elif field in MAY_BE_NONE:
             fields[field] = value or None
         elif value:
@@ -63,6 +69,12 @@ def signed(authority: Path) -> dict[str, Any]:
 def anything() -> dict[str, Any]:
     """No check at all."""
     return TRUST | {"insecure": True}
+
+
+def _linked(text: str, called: str) -> bool:
+    if text not in CLONES:
+        raise BadField("clones", "cannot use", on=called, why=f'"{text}" is none', fix=f"give {' or '.join(CLONES)}")
+    return text == LINKED
 
 
 def _policy(text: str, called: str) -> Signatures:

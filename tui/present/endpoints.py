@@ -126,6 +126,7 @@ def detail(row: "EndpointRow", width: int = BESIDE, advice: Callable[[str], str]
                 ("host system", row.host_system or "any"),
                 ("network", row.network or "none: each profile names its own"),
                 ("signatures", SIGNATURES.get(row.signatures, row.signatures)),
+                ("clones", f"{row.clones}, unless a profile says otherwise"),
                 ("certificate", row.trust),
             ],
             NAMES,

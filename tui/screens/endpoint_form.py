@@ -36,6 +36,9 @@ TRUST = {
 SIGNATURES = ("warn", "require", "off")
 """What is asked of the signature of an OVA that is sent there; the first is a new endpoint's."""
 
+CLONES = ("full", "linked")
+"""What VMs are unless a profile says otherwise; the first is a new endpoint's."""
+
 WORD = "trust"
 """What is typed to consent: a letter too many in a form must not."""
 
@@ -101,13 +104,14 @@ def _fields(row: "EndpointRow | None" = None) -> list[Field]:
         Field("password", "password", hint="as it is" if row else "it is not shown", secret=True),
         Field("datacenter", "datacenter", value("datacenter"), "where VMs go"),
         Field("resource_pool", "resource pool", value("resource_pool"), "or a cluster: its root pool is meant"),
-        Field("datastore", "datastore", value("datastore"), "in that datacenter"),
+        Field("datastore", "datastore", value("datastore"), "or datastore cluster, in that datacenter"),
         Field("vmfolder", "VM folder", value("vmfolder"), "a/b below the datacenter's own; empty is that one"),
         Field("host_system", "host system", value("host_system"), "every VM on this ESXi host; may be empty"),
         Field("network", "network", value("network"), "the default portgroup; may be empty"),
         Field("trust", "trust", trusts[0], choices=trusts),
         Field("proof", "pin or file", hint="the fingerprint (SHA-256), or the PEM file's path"),
         Field("signatures", "signatures", value("signatures") or SIGNATURES[0], choices=SIGNATURES),
+        Field("clones", "clones", value("clones") or CLONES[0], choices=CLONES),
     ]
 
 
