@@ -286,6 +286,20 @@ def test_a_name_with_a_colon_is_a_name(tmp_path: Path, href: str) -> None:
     assert not package.descriptor.problems
 
 
+def test_more_chunks_than_a_process_may_open_files(tmp_path: Path) -> None:
+    text = envelope(files='<File ovf:id="file1" ovf:href="d" ovf:chunkSize="2"/>')
+    chunks = [member(f"d.{number:09}", b"xy") for number in range(1500)]
+    package = open_package(write_ova(tmp_path / "box.ova", member("box.ovf", text), *chunks))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    buffer, size = memoryview(bytearray(100)), 0
+    with package.open_content("d") as source:
+        while count := source.readinto(buffer):
+            size += count
+            assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+    assert size == package.content_size("d") == 3000
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_a_gigantic_claim_costs_nothing(refused: Refused) -> None:
     assert "has 0 of 9223372036854775807 bytes" in refused(
         DESCRIPTOR, pax({"size": str((1 << 63) - 1)}), header("disk1.vmdk", 0)
