@@ -25,7 +25,7 @@ from engine.ova.hardware import Hardware, read_hardware, whole
 from engine.ova.limits import DEFAULT, MAX_BYTES, MAX_FINDINGS, Limits
 from engine.ova.messages import Messages, message_files
 from engine.ova.products import deployment_options, product_of, properties_of
-from engine.ova.sections import read_ip_assignment, sections_unknown
+from engine.ova.sections import hardware_choices, read_ip_assignment, sections_unknown
 from engine.ova.units import unit_bytes
 from engine.ova.unsupported import unsupported
 from engine.ova.xml import Element
@@ -87,7 +87,11 @@ def read_descriptor(
         problems=(),
     )
     every = chain(
-        problems, contradictions(descriptor, name), unsupported(descriptor, name), sections_unknown(root, name)
+        problems,
+        contradictions(descriptor, name),
+        unsupported(descriptor, name),
+        sections_unknown(root, name),
+        hardware_choices(root, name),
     )
     found = tuple(islice(every, MAX_FINDINGS))
     if next(every, None):

@@ -53,5 +53,15 @@ def sections_unknown(root: Element, file: str) -> Iterator[Finding]:
                 yield Finding.note(where, "is a section that Slipway does not know, and need not")
 
 
+def hardware_choices(root: Element, file: str) -> Iterator[Finding]:
+    """Machines that offer several hardware sections (DSP0243 8.1: for other kinds of hosts)."""
+    for machine in root.within("VirtualSystem"):
+        sections = list(machine.every("VirtualHardwareSection"))
+        if len(sections) > 1:
+            where = place(file, sections[1].line, f"VirtualHardwareSection of VirtualSystem '{machine.get('id')}'")
+            what = f"is one of {len(sections)}: Slipway reads the first, vCenter takes the one that suits the host"
+            yield Finding.note(where, what)
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())

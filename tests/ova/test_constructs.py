@@ -154,6 +154,15 @@ def test_sections_that_nobody_knows(section: str, severity: Severity | None) -> 
         assert [kind for kind, _ in found(text)] == ([severity] if severity else [])
 
 
+def test_of_several_hardware_sections_the_first_is_read() -> None:
+    first = disk_items("a").replace("<VirtualHardwareSection>", "<VirtualHardwareSection><Info/>")
+    text = envelope('<DiskSection><Disk ovf:diskId="a" ovf:capacity="1"/></DiskSection>', system=first + disk_items())
+    said = read(text)
+    assert [device.disk for device in said.hardware.disks] == ["a"]
+    [note] = said.problems
+    assert (note.severity, "is one of 2: Slipway reads the first" in note.what) == (Severity.NOTE, True)
+
+
 def disk_items(*names: str) -> str:
     items = "".join(
         f"<Item><rasd:ElementName>disk {number}</rasd:ElementName><rasd:InstanceID>{number}</rasd:InstanceID>"
