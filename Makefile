@@ -69,9 +69,14 @@ fuzz: setup ## fuzz what reads packages, resumed where it was stopped: make fuzz
 bench: setup ## the measured claims: Slipway against govc
 	$(PYTHON) -m bench.upload $(ARGS)
 
+.PHONY: bench-stagings
+bench-stagings: setup ## the measured claims: ten stagings at once, memory of the worker
+	$(PYTHON) -m bench.stagings $(ARGS)
+
 .PHONY: docs
 docs: setup ## the documents that are made from the code; tests say when they are out of date
 	$(PYTHON) -m tests.faults.matrix
+	$(PYTHON) -m tests.ova.support
 	$(PYTHON) -m tui.keys
 
 .PHONY: screenshots
