@@ -151,8 +151,13 @@ def _hardware(hardware: Hardware) -> str:
 def _size_of_machine(descriptor: Descriptor) -> str:
     hardware, disks = descriptor.hardware, descriptor.machine_disks()
     capacity = size(sum(disk.capacity_bytes for disk in disks))
-    parts = (f"{hardware.cpus} CPU", size(hardware.memory_mb << 20), f"{len(disks)} disks of {capacity}")
-    return ", ".join(parts)
+    return ", ".join(
+        (
+            f"{hardware.cpus} CPU{'s' if hardware.cpus != 1 else ''}",
+            size(hardware.memory_mb << 20),
+            f"{len(disks)} disk{'s' if len(disks) != 1 else ''} of {capacity}",
+        )
+    )
 
 
 def _files(package: Package) -> Rows:
