@@ -29,7 +29,7 @@ def set_linked(lab: Lab, linked: bool = True) -> None:
         endpoints.update(store, lab.name, linked_clones=linked)
 
 
-def test_by_the_endpoints_default(simlab: Lab, simulator: Simulator) -> None:
+def test_by_the_endpoints_default(simlab: Lab) -> None:
     lab = simlab
     set_linked(lab)
     uid, _ = lab.add_sample("esxi", [MIB, MIB])
@@ -39,17 +39,11 @@ def test_by_the_endpoints_default(simlab: Lab, simulator: Simulator) -> None:
         entry(uid, "grown", 13, vdisks=[20]),
         entry(uid, "added", 14, vdisks=[1, 5]),
     ]
-    profile = str(lab.profile("lab01", [wanted]))
-    plan = lab.ok("deploy", profile, "--plan")
+    done = lab.ok("deploy", str(lab.profile("lab01", [wanted])), "--no-power-on")
     why = "full clone: vdisks let Hard disk 2 grow, which a linked clone shares with its template"
-    assert [(item["linked"], item["why"]) for item in plan["items"]] == [
-        (True, ""),
-        (False, ""),
-        (False, why),
-        (True, ""),
-    ]
-    done = lab.ok("deploy", profile)
-    assert [(item["path"], item["reason"]) for item in done["items"]] == [("staged", "")] * 2 + [
+    assert [(item["path"], item["reason"]) for item in done["items"]] == [
+        ("staged", ""),
+        ("staged", ""),
         ("staged", why),
         ("staged", ""),
     ]
@@ -64,15 +58,30 @@ def test_by_the_endpoints_default(simlab: Lab, simulator: Simulator) -> None:
     assert parents(lab, grown) == ["", ""]
     assert lab.disks_of(grown)[1]["capacityInBytes"] == 20 * GIB
     assert parents(lab, added) == [*base, ""]
-    [shown] = lab.ok("template", "list")
-    assert (shown["uid"], shown["state"], shown["children"]) == (uid, "staged", 4)
-    assert lab.ok("template", "verify", uid, "--endpoint", lab.name)["state"] == "staged"
+
+
+def test_the_template_stays_while_linked_clones_stand_on_it(simlab: Lab, simulator: Simulator) -> None:
+    lab = simlab
+    set_linked(lab)
+    uid, _ = lab.add_sample("esxi")
+    profile = str(lab.profile("lab01", [[entry(uid, "a", 11), entry(uid, "b", 12, linked=False)]]))
+    planned = lab.ok("deploy", profile, "--plan")
+    assert [(item["linked"], item["why"]) for item in planned["items"]] == [(True, ""), (False, "")]
+    lab.ok("deploy", profile, "--no-power-on")
     refused = lab.slipway("template", "remove", uid, "--endpoint", lab.name, "--yes", "--json")
-    assert refused.error["why"] == "the disks of added.lab01.example.com, plain.lab01.example.com stand on it"
+    assert refused.error["why"] == "the disks of a.lab01.example.com stand on it"
+    assert lab.ok("template", "verify", uid, "--endpoint", lab.name)["state"] == "staged"
     lab.ok("deployment", "remove", "1", "--yes")
     lab.ok("template", "remove", uid, "--endpoint", lab.name, "--yes")
-    assert simulator.admin.counters().broken_children == 0
-    assert lab.machines() == {}
+    assert (simulator.admin.counters().broken_children, lab.machines()) == (0, {})
+
+
+def test_the_deep_test_tries_a_linked_clone(simlab: Lab, simulator: Simulator) -> None:
+    set_linked(simlab)
+    found = simlab.ok("endpoint", "test", simlab.name, "--deep")
+    assert [one for one in found if one["state"] == "missing"] == []
+    assert simulator.admin.counters().calls["CreateSnapshot_Task"] == 1
+    assert simlab.machines() == {}
 
 
 def test_by_the_entry_and_of_a_template_without_the_snapshot(simlab: Lab) -> None:
