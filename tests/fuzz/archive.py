@@ -59,6 +59,12 @@ def seeds() -> Iterator[bytes]:
     descriptor, disk = member("box.ovf", plain), member("disk1.vmdk", b"d" * 70)
     packed = gzip.compress(b"z" * 70, mtime=0)
     compressed = envelope(files='<File ovf:id="a" ovf:href="d.gz" ovf:compression="gzip"/>')
+    bundle = envelope(
+        '<Strings ovf:fileRef="m"/><EulaSection><License ovf:msgid="a"/></EulaSection>',
+        system='<ProductSection><Property ovf:key="k" ovf:password="true" ovf:value="v"/></ProductSection>',
+        files='<File ovf:id="m" ovf:href="en.msg" ovf:size="9"/>',
+    )
+    texts = '<Strings xml:lang="en"><Msg ovf:msgid="a">read</Msg></Strings>'
     chunked = envelope(files='<File ovf:id="a" ovf:href="d" ovf:chunkSize="7" ovf:size="10"/>')
     archives = (
         descriptor + disk,
@@ -72,6 +78,7 @@ def seeds() -> Iterator[bytes]:
         descriptor + header("disk1.vmdk", base256(70)) + disk[BLOCK:] + member("._box.ovf", b"Mac"),
         member("box.ovf", compressed) + member("d.gz", packed) + member("box.cert", f"SHA1(box.mf)= {digest}\n"),
         member("box.ovf", chunked) + member("d.000000000", b"c" * 7) + member("d.000000001", b"c" * 3),
+        member("box.ovf", bundle) + member("en.msg", texts),
         descriptor + header("disk1.vmdk", 0, b"2") + member("DISK1.vmdk", b"") + member("../x", b""),
     )
     for archive in archives:
