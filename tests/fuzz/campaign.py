@@ -107,7 +107,10 @@ def report(tallies: dict[str, Tally], seed: int) -> str:
     ]
     for target, tally in tallies.items():
         seconds = sum(batch.seconds for batch in tally.batches)
-        kept, peak = sum(batch.kept for batch in tally.batches), max((batch.peak_mib for batch in tally.batches), default=0)
+        kept, peak = (
+            sum(batch.kept for batch in tally.batches),
+            max((batch.peak_mib for batch in tally.batches), default=0),
+        )
         lines.append(f"| {target} | {tally.inputs} | {kept} | {tally.inputs / max(seconds, 1):.0f} | {peak} MiB |")
     return "\n".join(lines)
 
