@@ -176,7 +176,7 @@ def shape(machine: Mapping[str, Any], devices: Sequence[Mapping[str, Any]]) -> d
         "licences": vapp.get("eula") or [],
         "transport": vapp.get("ovfEnvironmentTransport") or [],
         "addresses": vapp.get("ipAssignment"),
-        "options": {one["key"]: _nameless(one["value"], config["name"]) for one in config.get("extraConfig") or ()},
+        "options": {one["key"]: _nameless(one) for one in config.get("extraConfig") or ()},
         "notes": _own_notes(config.get("annotation") or ""),
     }
 
@@ -191,9 +191,9 @@ def _own_notes(text: str) -> str:
     return (before if mark else text).strip()
 
 
-def _nameless(value: Any, name: str) -> Any:
-    """An option that names a file of the VM begins with the VM's name."""
-    return value.replace(name, "NAME") if isinstance(value, str) else value
+def _nameless(option: Mapping[str, Any]) -> Any:
+    """Each VM has an NVRAM file of its own; a simulated clone names its template's, a vCenter's its own."""
+    return Path(option["value"]).suffix if option["key"] == "nvram" else option["value"]
 
 
 def _place(device: Mapping[str, Any], devices: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
