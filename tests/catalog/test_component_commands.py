@@ -65,6 +65,8 @@ def test_import_list_show_and_switch(component: Run) -> None:
         "download_file": "node-2.1a.ova?mirror=1",
         "obstacle": details["obstacle"],
         "spec": json.loads((FILES / "node-2.1a.json").read_text())["component_deploy_govc_spec"],
+        "licence_accepted_by": "",
+        "licence_accepted_at": None,
     }
     assert set(json.loads(component("list", "--json").stdout)[0]) < set(details)
 
