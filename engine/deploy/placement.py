@@ -41,7 +41,7 @@ class Placer:
         networks = list(networks)
         host = self._named_host(entry)
         stores = self._stores(entry.datastore or self._site.endpoint.datastore)
-        seen = [one for one in stores if host is None or one.ref in host.datastores]
+        seen = [one for one in stores if self._is_seen(one, host, networks, alone=len(stores) == 1)]
         kept = [one for one in seen if one.name == self._kept.get(name) and not one.why_not]
         chosen = with_most_room(kept or seen, self._taken)
         if chosen is None:
@@ -54,6 +54,14 @@ class Placer:
             fix = "name another host, datastore or network"
             raise BadInput("cannot place", on=f"{name} on the host {host.name}", why=wrong, fix=fix)
         return Place(chosen.ref, chosen.name, host.ref if host else None, host.name if host else "")
+
+    def _is_seen(self, store: Datastore, host: Host | None, networks: list[NetworkRef], alone: bool) -> bool:
+        """Whether the host sees the datastore; where none is named, whether any can take the VM there. One that is
+        alone is not asked that: vCenter says best what is wrong then.
+        """
+        if host is not None:
+            return store.ref in host.datastores
+        return alone or first_fit(self._hosts, store.ref, networks) is not None
 
     def take(self, place: Place, size: int) -> None:
         """Count so many bytes for a VM."""
@@ -109,7 +117,7 @@ class Placer:
         return self._known_hosts
 
     def _no_datastore(self, name: str, stores: list[Datastore], host: Host | None) -> SlipwayError:
-        blind = f"the host {host.name} does not see it" if host else ""
+        blind = f"the host {host.name} does not see it" if host else "no connected host sees it and the networks"
         reasons = [f"{one.name}: {one.why_not or blind}" for one in stores]
         fix = "name another with `datastore`, or look at it in vCenter"
         return BadInput("no datastore for", on=name, why="; ".join(reasons) or "it was removed", fix=fix)

@@ -218,6 +218,7 @@ class _Planner:
         there = taken.get(name.casefold())
         if there and not is_ours(self.site, there, name, component):
             self.problems.append(not_ours(there))
+        made = there is not None and not is_half_made(there)
         template = self._template(component)
         package = self._package(component)
         properties, portgroups, annotation = self._rendered(entry, component)
@@ -225,7 +226,7 @@ class _Planner:
         way, why = self._way(component, template, package, properties)
         linked = False
         self._admit(component, package, sent=way is Way.DIRECT or not (template and template.usable))
-        if way is Way.STAGED and template:
+        if way is Way.STAGED and template and not made:
             linked, why = self._linked(entry, package, template)
         why_not = obstacle(component)
         if why_not and not (way is Way.STAGED and template and template.usable):
@@ -242,8 +243,8 @@ class _Planner:
             address=str(self.profile.address(entry)),
             component=component,
             package=package,
-            way=Way.SKIPPED if there and not is_half_made(there) else way,
-            why="it is there already" if there and not is_half_made(there) else why,
+            way=Way.SKIPPED if made else way,
+            why="it is there already" if made else why,
             properties=properties,
             network=default,
             networks={ovf_name: network for ovf_name, network in networks.items() if network},

@@ -96,6 +96,8 @@ def test_by_the_entry_and_of_a_template_without_the_snapshot(simlab: Lab) -> Non
     lab.ok("deploy", str(lab.profile("lab02", [entry(other, "b", 12, linked=True), entry(other, "c", 13)])))
     set_linked(lab)
     done = lab.ok("deploy", str(lab.profile("lab03", [entry(uid, "d", 14)])))
+    again = lab.ok("deploy", str(lab.profile("lab03", [entry(uid, "d", 14, linked=True)])), "--plan")
+    assert [item["path"] for item in again["items"]] == ["skipped"], "what is there is left as it is"
     assert done["items"][0]["reason"] == "full clone: the template has no snapshot slipway-base"
     there = lab.machines()
     assert parents(lab, there["b.lab02.example.com"]) == [parents(lab, there[other])[0]] != [""]

@@ -10,10 +10,11 @@ import pytest
 from engine.cancel import Cancel
 from engine.catalog.profiles import read_profile
 from engine.deploy.plan import make_plan
+from engine.endpoints import preflight
 from engine.errors import SlipwayError
 from engine.simulator.launcher import Simulator
 from engine.site import open_site
-from storage import deployments
+from storage import deployments, endpoints
 from tests.e2e.conftest import ready
 from tests.e2e.lab import PASSWORD, Lab, Place
 
@@ -28,8 +29,8 @@ def vcenter(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         username="admin",
         password=PASSWORD,
         drs=request.param,
-        datastores=[*POD, "lone@127.0.0.3"],
-        clusters=["pod=LocalDS_1,LocalDS_2"],
+        datastores=[*POD, "LocalDS_3", "lone@127.0.0.3"],
+        clusters=["pod=LocalDS_1,LocalDS_2", "mixed=LocalDS_3,lone"],
     ) as running:
         yield running
 
@@ -69,6 +70,31 @@ def refusal(lab: Lab, *entries: dict[str, Any]) -> SlipwayError:
     with lab.store() as store, open_site(store, lab.name) as site:
         [problem] = make_plan(site, profile, "secret", Cancel()).problems
     return problem
+
+
+def plan_of(lab: Lab, *entries: dict[str, Any]) -> list[str]:
+    """The datastores of a plan without problems."""
+    profile = read_profile(lab.profile("planned", list(entries)))
+    with lab.store() as store, open_site(store, lab.name) as site:
+        plan = make_plan(site, profile, "secret", Cancel())
+    assert plan.problems == ()
+    return [item.place.datastore_name for item in plan.items if item.place]
+
+
+def test_the_account_needs_its_privileges_on_every_member(podlab: Lab, vcenter: Simulator) -> None:
+    vcenter.admin.deny("Datastore.AllocateSpace", "LocalDS_2")
+    with podlab.store() as store:
+        found = {one.name: one for one in preflight.check(store, endpoints.get(store, podlab.name))}
+    assert found["privileges on datastore"].state == "missing"
+    assert "lacks Datastore.AllocateSpace" in found["privileges on datastore"].detail
+    assert found["privileges on VM folder"].state == "ok"
+
+
+def test_a_member_that_no_host_can_reach_is_left_out(lab: Lab, vcenter: Simulator) -> None:
+    uid, _ = lab.add_sample("esxi")
+    vcenter.admin.disconnect_host("127.0.0.3")
+    entries = [entry(uid, name, number, datastore="mixed") for number, name in enumerate("abc", 11)]
+    assert plan_of(lab, *entries) == ["LocalDS_3"] * 3
 
 
 @BOTH
@@ -157,6 +183,7 @@ def test_an_entry_names_its_host(lab: Lab, vcenter: Simulator, flag: str) -> Non
     blind = refusal(lab, entry(uid, "d", 14, host="127.0.0.1", datastore="lone"))
     assert blind.why == "lone: the host 127.0.0.1 does not see it"
     assert refusal(lab, entry(uid, "d", 14, host="127.0.0.9")).what == "no ESXi host named"
+    assert plan_of(lab, entry(uid, "d", 14, host="127.0.0.1", datastore="mixed")) == ["LocalDS_3"]
     vcenter.admin.disconnect_host("127.0.0.2")
     assert refusal(lab, entry(uid, "d", 14, host="127.0.0.2")).why == "it is not connected"
 
