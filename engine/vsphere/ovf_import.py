@@ -198,7 +198,7 @@ def _upload_files(
     cancel: Cancel,
     progress: Callable[[int], None],
 ) -> None:
-    """Send every file and complete the lease, checking the manifest's digests on the bytes sent and the component's
+    """Send every file and complete the lease, checking the manifest's digests on the bytes read and the component's
     checksum on the whole archive meanwhile.
     """
     total = sum(sending.size for sending in sendings) or 1

@@ -4,7 +4,12 @@ import hashlib
 import random
 from pathlib import Path
 
+from engine.cancel import Cancel
+from engine.catalog.licences import accept
+from engine.catalog.profiles import read_profile
+from engine.deploy.plan import Way, make_plan
 from engine.simulator.launcher import Simulator
+from engine.site import open_site
 from tests.e2e.conftest import ready
 from tests.e2e.lab import Lab
 from tests.ova.archives import envelope
@@ -17,14 +22,16 @@ def entry(uid: str, number: int) -> dict[str, object]:
     return {"component_uid": uid, "hostname": f"box{number}", "host_id": 10 + number}
 
 
+def add(lab: Lab) -> str:
+    uid = lab.add_component("box", write_everything(lab.folder / "box.ova", DISK), keys=())
+    with lab.store() as store:
+        accept(store, uid)
+    return uid
+
+
 def test_every_kind_of_file_is_uploaded_once_and_cloned(simulator: Simulator, tmp_path: Path) -> None:
     with ready(Lab(simulator, tmp_path)) as lab:
-        uid = lab.add_component("box", write_everything(tmp_path / "box.ova", DISK), keys=())
-        lab.ok("component", "accept-eula", uid)
-        larger = lab.profile("larger", [entry(uid, 3) | {"properties": {"net.data_gb.1": "9"}}])
-        [planned] = lab.ok("deploy", str(larger), "--plan")["items"]
-        assert planned["path"] == "direct"
-        assert "the property net.data_gb.1 sizes a disk" in planned["why"]
+        uid = add(lab)
         made = lab.ok("deploy", str(lab.profile("lab01", [entry(uid, 1), entry(uid, 2)])))
         assert [item["path"] for item in made["items"]] == ["staged", "staged"]
         [lease] = simulator.admin.counters().leases
@@ -33,6 +40,17 @@ def test_every_kind_of_file_is_uploaded_once_and_cloned(simulator: Simulator, tm
         assert made["bytes_sent"] == len(DISK) + len(ISO) + len(FLOPPY) + len(NVRAM) == lease.bytes
         devices = lab.govc("device.ls", "-vm", made["items"][1]["name"])
         assert [kind for kind in ("cdrom", "floppy", "disk") if kind in devices] == ["cdrom", "floppy", "disk"]
+
+
+def test_a_property_that_sizes_a_disk_is_no_matter_for_a_clone(simulator: Simulator, tmp_path: Path) -> None:
+    with ready(Lab(simulator, tmp_path)) as lab:
+        uid = add(lab)
+        values = [{"properties": {"net.data_gb.1": "9"}}, {"properties": {"net.data_gb.1": "5"}}, {}]
+        profile = lab.profile("lab01", [entry(uid, number) | value for number, value in enumerate(values)])
+        with lab.store() as store, open_site(store, lab.name) as site:
+            items = list(make_plan(site, read_profile(profile), "secret", Cancel()).items)
+        assert [item.way for item in items] == [Way.DIRECT, Way.STAGED, Way.STAGED]
+        assert "the property net.data_gb.1 sizes a disk" in items[0].why
 
 
 def test_what_cannot_be_imported_sends_nothing(simulator: Simulator, tmp_path: Path) -> None:
