@@ -5,6 +5,7 @@ Each takes the parsed descriptor and changes how it is written, never what it sa
 
 import codecs
 import random
+import re
 from collections.abc import Callable
 from xml.etree.ElementTree import Element, indent, register_namespace, tostring
 
@@ -16,6 +17,11 @@ LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # What DSP0243 makes translatable (type Msg_Type) and people read.
 TRANSLATABLE = ("Annotation", "Category", "Description", "Label", "License", "Name", "Product", "Vendor")
 TRANSLATED_IN = ("AnnotationSection", "Configuration", "EulaSection", "Network", "ProductSection", "Property")
+CIM = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/"
+PORTS_AND_DISKS = {
+    "17": ("StorageItem", "CIM_StorageAllocationSettingData"),
+    "10": ("EthernetPortItem", "CIM_EthernetPortAllocationSettingData"),
+}
 # CIM's names that OVF 0.9 spells in another way.
 CIM_0_9 = {"InstanceID": "InstanceId", "ElementName": "Caption"}
 
@@ -115,7 +121,48 @@ def message_ids(root: Element, chance: random.Random) -> None:
     root.extend(chance.sample([english, german], 2))
 
 
-MUTATIONS: tuple[Mutation, ...] = (other_prefixes, other_order, other_spaces, ovf_2, ovf_0_9, ovf_1, message_ids)
+def attributes_without_prefix(root: Element, _chance: random.Random) -> None:
+    """`id` for `ovf:id`, as many tools write it."""
+    space = f"{{{namespace(root)}}}"
+    for one in root.iter():
+        for key in [key for key in one.attrib if key.startswith(space)]:
+            one.set(key.removeprefix(space), one.attrib.pop(key))
+
+
+def strangers(root: Element, chance: random.Random) -> None:
+    """Elements and attributes of other vendors, which nobody needs to understand, in the midst of everything."""
+    for one in list(root.iter()):
+        if local(one) in ("Envelope", "VirtualSystem", "Item", "File", "Disk", "Property", "References"):
+            one.set("{urn:vendor}note", "x")
+            stranger = Element("{urn:vendor}Name", {f"{{{namespace(root)}}}required": "false"})
+            stranger.text = "not a name"
+            one.insert(chance.randint(0, len(one)), stranger)
+
+
+def items_of_2_0(root: Element, _chance: random.Random) -> None:
+    """Disks as StorageItem and adapters as EthernetPortItem, as OVF 2 has them."""
+    for one in list(root.iter()):
+        kind = next((child.text for child in one if local(child) == "ResourceType"), "")
+        if local(one) == "Item" and kind in PORTS_AND_DISKS:
+            name, described = PORTS_AND_DISKS[kind]
+            one.tag = one.tag.replace("Item", name)
+            for child in one:
+                if "CIM_ResourceAllocationSettingData" in child.tag:
+                    child.tag = f"{{{CIM}{described}.xsd}}{local(child)}"
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    other_prefixes,
+    other_order,
+    other_spaces,
+    attributes_without_prefix,
+    strangers,
+    ovf_2,
+    items_of_2_0,
+    ovf_0_9,
+    ovf_1,
+    message_ids,
+)
 
 
 def _move(root: Element, before: str, after: str) -> None:
@@ -136,9 +183,13 @@ ENCODINGS = {
 }
 
 
-def written(root: Element, encoding: str = "utf-8", line_end: str = "\n") -> bytes:
-    """The descriptor as a file in that encoding, what it cannot hold as a reference to a character."""
+def written(root: Element, encoding: str = "utf-8", line_end: str = "\n", cdata: bool = False) -> bytes:
+    """The descriptor as a file in that encoding, what it cannot hold as a reference to a character. `cdata`: texts that
+    need no reference are marked as plain text.
+    """
     name = encoding.partition(" ")[0]
     declared = "utf-16" if name.startswith("utf-16") else name
     text = f'<?xml version="1.0" encoding="{declared}"?>\n<!-- a comment -->\n' + tostring(root, encoding="unicode")
+    if cdata:
+        text = re.sub(r">([^<>&]*[^<>&\s][^<>&]*)</", r"><![CDATA[\1]]></", text) if text.isascii() else text
     return ENCODINGS[encoding] + text.replace("\n", line_end).encode(name, "xmlcharrefreplace")

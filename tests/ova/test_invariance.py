@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
@@ -37,6 +38,7 @@ SAMPLE = sample_descriptor(
 MOST_BYTES = 200_000
 
 
+@cache
 def texts() -> dict[str, str]:
     """The descriptors by name: the sample, and the corpus's that can be read at all."""
     found = {"sample": SAMPLE}
@@ -51,9 +53,6 @@ def texts() -> dict[str, str]:
         if len(data) < MOST_BYTES:
             found[str(path.relative_to(CORPUS))] = re.sub(r"<\?xml.*?\?>", "", text)
     return found
-
-
-TEXTS = texts()
 
 
 def meaning(text: str) -> dict[str, Any]:
@@ -71,20 +70,23 @@ def mutated(text: str, mutations: Sequence[Mutation], seed: int = 7) -> Element:
     return root
 
 
-def read_as(root: Element, encoding: str, line_end: str = "\n") -> dict[str, Any]:
-    return meaning(decode(written(root, encoding, line_end), "box.ovf"))
+def read_as(root: Element, encoding: str, line_end: str = "\n", cdata: bool = False) -> dict[str, Any]:
+    return meaning(decode(written(root, encoding, line_end, cdata), "box.ovf"))
 
 
 @settings(max_examples=150)
 @given(
-    name=st.sampled_from(sorted(TEXTS)),
+    name=st.deferred(lambda: st.sampled_from(sorted(texts()))),
     mutations=st.lists(st.sampled_from(MUTATIONS), unique=True),
     seed=st.integers(0, 99),
     encoding=st.sampled_from(sorted(ENCODINGS)),
     line_end=st.sampled_from(["\n", "\r\n"]),
+    cdata=st.booleans(),
 )
-def test_however_it_is_written(name: str, mutations: list[Mutation], seed: int, encoding: str, line_end: str) -> None:
-    assert read_as(mutated(TEXTS[name], mutations, seed), encoding, line_end) == meaning(TEXTS[name])
+def test_however_it_is_written(
+    name: str, mutations: list[Mutation], seed: int, encoding: str, line_end: str, cdata: bool
+) -> None:
+    assert read_as(mutated(texts()[name], mutations, seed), encoding, line_end, cdata) == meaning(texts()[name])
 
 
 @pytest.mark.parametrize("mutation", [*MUTATIONS, None], ids=lambda one: one.__name__ if one else "as it is")
@@ -96,7 +98,7 @@ def test_the_sample_in_every_way(mutation: Mutation | None, encoding: str) -> No
 @pytest.mark.long
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.__name__)
 def test_every_real_descriptor_in_every_way(corpus: Path, mutation: Mutation) -> None:
-    for name, text in TEXTS.items():
+    for name, text in texts().items():
         assert read_as(mutated(text, [mutation]), "utf-8") == meaning(text), name
 
 
@@ -118,7 +120,7 @@ OPTIONAL = {
 @pytest.mark.long
 @pytest.mark.parametrize("section", OPTIONAL)
 def test_a_section_that_is_not_there_changes_nothing_else(corpus: Path, section: str) -> None:
-    for name, text in TEXTS.items():
+    for name, text in texts().items():
         root = fromstring(text.encode())
         for parent in list(root.iter()):
             for child in [child for child in parent if local(child) == section]:
