@@ -17,6 +17,7 @@ from engine.deploy.variables import read_password, variables_for
 from engine.errors import BadInput, BadPackage, NotFound, SlipwayError
 from engine.ova.check import compare_digests, digest_bytes, examine
 from engine.ova.findings import Finding, worst_first
+from engine.ova.integrity import listed
 from engine.ova.package import Package
 from engine.ova.whole import without_default
 from engine.progress import Watcher
@@ -25,6 +26,7 @@ from engine.vsphere.inventory import find_network
 from engine.vsphere.refs import NetworkRef
 from storage import components
 from storage.components import Component
+from storage.nearest import suggestion
 from storage.store import Store
 
 
@@ -55,9 +57,11 @@ def check_file(
     if profile is None:
         found += without_default(package.descriptor, package.descriptor_name)
     else:
-        found += _uses(store, profile, package, uses)
+        uses, lacking = _uses(store, profile, package)
+        found += lacking
         for use in uses:
             found += licence_problems(use.component, package)
+            found += _unknown_networks(profile, use)
             found += value_findings(profile, use.entry, use.component, use.package.descriptor, use.values)
     if endpoint:
         with open_site(store, endpoint) as site:
@@ -72,14 +76,15 @@ def check_file(
     return worst_first(dict.fromkeys(found))
 
 
-def _uses(store: Store, profile: Profile, package: Package, uses: list[_Use]) -> Iterator[Finding]:
-    """Fills `uses` with the VMs that are made from the package; yields what keeps one from being looked at."""
+def _uses(store: Store, profile: Profile, package: Package) -> tuple[list[_Use], list[Finding]]:
+    """The VMs that are made from the package, and what keeps one from being looked at."""
+    uses: list[_Use] = []
+    found: list[Finding] = []
     where = f"profile {profile.name}"
     try:
         password = read_password(store, profile.password)
     except (BadInput, NotFound) as error:
-        yield _failed(where, error)
-        return
+        return [], [_failed(where, error)]
     is_used = False
     for entry in (entry for step in profile.steps for entry in step):
         try:
@@ -90,17 +95,21 @@ def _uses(store: Store, profile: Profile, package: Package, uses: list[_Use]) ->
                 is_used = True
                 uses.append(_use(store, profile, entry, component, package, password))
         except (BadInput, BadPackage, NotFound) as error:
-            yield _failed(f"{where}: {entry.hostname}", error)
+            found.append(_failed(f"{where}: {entry.hostname}", error))
     if not is_used:
         what = f"has no VM of a component whose file is {package.path.name}"
-        yield Finding.error(where, what, f"slipway component set-file UID {package.path}")
+        found.append(Finding.error(where, what, f"slipway component set-file UID {package.path}"))
+    return uses, found
 
 
 def _use(store: Store, profile: Profile, entry: Entry, component: Component, package: Package, password: str) -> _Use:
     own = profile.network.portgroup or ""
     variables = variables_for(store, profile, own, entry, component, password)
     option = str(component.spec.get("Deployment") or "")
-    named = (own, *render_networks(component, variables).values(), *entry.networks.values())
+    known = {network.name for network in package.descriptor.networks}
+    # As in the plan, a network that the OVF does not have means nothing in a component.
+    mapped = [portgroup for name, portgroup in render_networks(component, variables).items() if name in known]
+    named = (own, *mapped, *entry.networks.values())
     return _Use(
         entry,
         component,
@@ -116,6 +125,15 @@ def _is_made_from(component: Component, package: Package) -> bool:
         with suppress(OSError):
             return package.path.samefile(component.ova_path)
     return component.download_file.rpartition("/")[2] == package.path.name
+
+
+def _unknown_networks(profile: Profile, use: _Use) -> Iterator[Finding]:
+    known = [network.name for network in use.package.descriptor.networks]
+    for name in use.entry.networks:
+        if name not in known:
+            where = f"profile {profile.name}: {use.entry.hostname}'s networks.{name}"
+            what = f"is unknown to the OVF, which has {listed(known) or 'none'}"
+            yield Finding.error(where, what, suggestion(name, known) or "correct its name")
 
 
 def _on_endpoint(site: Site, package: Package, uses: list[_Use]) -> Iterator[Finding]:

@@ -69,6 +69,9 @@ def test_a_file_is_checked_for_a_profile(lab: Lab) -> None:
     [error] = [one for one in outcome.document["findings"] if one["severity"] == "error"]
     assert error["where"] == "profile lab01: components[0][0].properties.guestinfo.hostnme"
     assert error["fix"] == 'did you mean "guestinfo.hostname"?'
+    vm = {"component_uid": uid, "hostname": "a", "host_id": 11, "networks": {"VM Net": "x"}}
+    outcome = lab.slipway("ova", "check", str(sample.path), "--profile", str(lab.profile("lab01", [[vm]])))
+    assert "error    profile lab01: a's networks.VM Net: is unknown to the OVF, which has 'VM Network'" in outcome.out
     other = sample_ova(lab.folder / "other.ova", "other").path
     outcome = lab.slipway("ova", "check", str(other), "--profile", str(lab.profile("lab01", entries(uid, "a"))))
     assert outcome.code == 2
