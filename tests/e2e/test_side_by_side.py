@@ -13,6 +13,7 @@ from tests.e2e.side_by_side import CORPUS, DESCRIPTORS, FEW, Case, filled, packa
 
 # How Slipway makes a VM, and whether the component is one that is never staged.
 WAYS = {"direct": True, "staged": False}
+BATCH = 8
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real descriptors is not here")
 
@@ -92,5 +93,6 @@ def test_a_descriptor_of_each_kind(simlab: Lab, descriptor: str) -> None:
 
 
 @pytest.mark.long
-def test_every_descriptor(simlab: Lab) -> None:
-    assert_alike(simlab, DESCRIPTORS)
+@pytest.mark.parametrize("first", range(0, len(DESCRIPTORS), BATCH))
+def test_every_descriptor(simlab: Lab, first: int) -> None:
+    assert_alike(simlab, DESCRIPTORS[first : first + BATCH])
