@@ -78,6 +78,16 @@ FEW = (
 )
 """Several disks, many properties, names beyond ASCII, adapters on two networks, files that are no disks."""
 
+ON_STOCK = (
+    "govmomi/external/RabbitMQ2/RabbitMQ2.ovf",
+    "govmomi/external/VMware Studio ovf/VM_OVF10.ovf",
+    "govmomi/external/oldOvfs/xp-multinic/xp-multinic.ovf",
+    "govmomi/external/SLES11_SP2_64/SLES11_SP2_64.ovf",
+)
+"""Stock vcsim imports few: it knows neither SATA controllers nor empty disks nor a choice of models."""
+KEPT_BY_STOCK = ("hardware", "disks", "others", "notes")
+"""What a clone of stock vcsim keeps: it drops the vApp options and the kind of MAC address (docs/simulator.md)."""
+
 EXPLAINED = {
     "the name, UUIDs, MAC addresses, paths of files": "each VM has its own",
     "the last line of the notes": "Slipway's: whose VM it is; the text before it is the same",
@@ -86,6 +96,8 @@ EXPLAINED = {
     "licences": "govc does not ask; Slipway imports once they are accepted for the component",
     "files in chunks and compressed ones": "govc sends a compressed file as it is and finds no chunks; Slipway sends "
     "what the host wants, so that its disk is right (tests/vsphere/test_import_content.py)",
+    "on stock vcsim: properties, products and options of clones": "it drops them (docs/simulator.md); Slipway adds the "
+    "properties that were given values again; the simulated vCenter keeps all of them, as a vCenter does",
     "PCI passthrough, vGPU, NVDIMM, `vmw:Config` but the firmware": "the simulated vCenter leaves them out, for both",
 }
 """What differs, or cannot be compared here, and why."""

@@ -9,7 +9,9 @@ import pytest
 from engine.errors import BadPackage
 from engine.ova.findings import Severity
 from engine.ova.package import open_package
-from tests.ova.support import CONSTRUCTS, DESCRIPTORS_OF_CORPUS, DOCUMENT, FAMILIES, ROOT, Construct, page
+from tests.e2e.side_by_side import DESCRIPTORS
+from tests.ova.constructs import CONSTRUCTS, DESCRIPTORS_OF_CORPUS, FAMILIES, Construct
+from tests.ova.support import DOCUMENT, ROOT, page
 
 ROWS = [row for rows in CONSTRUCTS.values() for row in rows]
 
@@ -50,3 +52,19 @@ def errors(path: Path) -> list[str]:
     except BadPackage as error:
         return [error.why]
     return [one.what for one in problems if one.severity is Severity.ERROR]
+
+
+def test_the_descriptors_that_are_imported_side_by_side_have_everything(corpus: Path) -> None:
+    said = [open_package(corpus / name).descriptor for name in DESCRIPTORS]
+    machines = [one.hardware for one in said]
+    assert len(said) >= 40
+    assert max(len(one.disks) for one in machines) > 10
+    assert max(len(one.nics) for one in machines) > 1
+    assert {controller.kind for one in machines for controller in one.controllers} >= {"IDE", "SCSI"}
+    assert {drive.kind for one in machines for drive in one.removables} >= {"CD", "floppy"}
+    assert any(one.cores_per_socket > 1 for one in machines)
+    assert any(setting.key == "firmware" and setting.value == "efi" for one in machines for setting in one.config)
+    assert any(len(one.deployment_options) > 1 and one.eulas and one.ip_assignment.schemes for one in said)
+    assert {known.user_configurable for one in said for known in one.properties} == {True, False}
+    texts = [(corpus / name).read_text(errors="replace") for name in DESCRIPTORS]
+    assert any("<rasd:AutomaticAllocation>false<" in text for text in texts)
