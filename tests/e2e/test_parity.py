@@ -13,9 +13,10 @@ from defusedxml.ElementTree import fromstring
 from engine.ova.descriptor import DeploymentOption, Property
 from engine.ova.samples import build_ova
 from engine.simulator.launcher import Simulator
+from storage import paths
 from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, properties_of
 
-OPTIONS = (DeploymentOption("small", default=True), DeploymentOption("large"), DeploymentOption("extra large"))
+OPTIONS = (DeploymentOption("small", default=True), DeploymentOption("large"), DeploymentOption("extra.large"))
 PROPERTIES = tuple(
     Property(id=f"guestinfo.{key}", user_configurable=True, password=key == "password")
     for key in ("hostname", "password")
@@ -109,7 +110,7 @@ TABLE: dict[str, tuple[dict[str, Any], Read, Any]] = {
     "not-injected": ({"InjectOvfEnv": False}, environment, None),
     "deployed": ({}, properties, VALUES),
     "large": ({"Deployment": "large"}, memory, 128),
-    "extra-large": ({"Deployment": "extra large"}, memory, 192),
+    "extra-large": ({"Deployment": "extra.large"}, memory, 192),
 }
 # Stock vcsim makes every disk thin, and does not know how a guest gets its address.
 OURS_ONLY: dict[str, tuple[dict[str, Any], Read, Any]] = {
@@ -131,6 +132,10 @@ def test_a_spec_key_means_the_same_on_both_paths(lab: Lab) -> None:
     for path in (0, 1):
         found = {name: read(lab, made[name][path]) for name, (_, read, _) in table.items()}
         assert found == {name: _filled(expected, lab.place.portgroup) for name, (_, _, expected) in table.items()}
+    with lab.store() as store:
+        log = paths.worker_log_file(store.id)
+    kept = [path.read_bytes() for path in (log, *lab.folder.glob("slipway.db*"))]
+    assert not any(b"l4b " + quote in text for text in kept for quote in (b'"', b'\\"', b"&quot;", b"'"))
     for cloned, imported in made.values():
         assert networks(lab, cloned) == networks(lab, imported)
         assert memory(lab, cloned) == memory(lab, imported)
@@ -161,7 +166,7 @@ def test_a_policy_that_was_changed_after_staging_is_given_to_the_clones(simlab: 
 
 def test_a_component_has_a_template_for_each_option_that_is_asked_for(lab: Lab) -> None:
     uid = add(lab, {"Deployment": "small"})
-    asked = [{}, {}, {"deployment": "large"}, {"deployment": "large"}, {"deployment": "extra large"}]
+    asked = [{}, {}, {"deployment": "large"}, {"deployment": "large"}, {"deployment": "extra.large"}]
     asked.append({"disk_provisioning": "thick"})
     said = [[{"component_uid": uid, "hostname": f"a{n}", "host_id": n, **one} for n, one in enumerate(asked, 11)]]
     profile = str(lab.profile("lab01", said))
@@ -200,6 +205,6 @@ def test_templates_of_variants_are_staged_shown_verified_and_removed(lab: Lab) -
 def test_options_that_an_ova_does_not_have_are_refused_by_the_plan(simlab: Lab) -> None:
     entry = {"component_uid": add(simlab, {}), "hostname": "a", "host_id": 11}
     refused = simlab.slipway("deploy", str(simlab.profile("lab01", [{**entry, "deployment": "huge"}])), "--json")
-    assert "it offers small, large, extra large" in refused.err
+    assert "it offers small, large, extra.large" in refused.err
     refused = simlab.slipway("deploy", str(simlab.profile("lab01", [{**entry, "disk_provisioning": "fat"}])), "--json")
     assert (refused.code, "eagerZeroedThick" in refused.err) == (2, True)
