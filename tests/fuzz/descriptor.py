@@ -55,7 +55,8 @@ def elements(program: bytes) -> str:
     """
     text, still_open, attributes, in_tag = _HEAD, ["R"], set(), False
     for line in program.split(b"\n"):
-        step, said = line[:1] or b" ", "".join(one for one in line[1:].decode("utf-8", "replace") if one.isprintable())
+        step, said = line[:1] or b" ", line[1:].decode("utf-8", "replace")
+        said = said if said.isprintable() else "".join(filter(str.isprintable, said))
         if step[0] >= _CLOSE and len(still_open) > 1:
             text += ">" * in_tag + f"</{still_open.pop()}>"
             in_tag = False
