@@ -43,8 +43,6 @@ from storage.components import Component, Kind
 
 log = logging.getLogger(__name__)
 
-KIB_PER_GIB = 1 << 20
-
 
 class Way(StrEnum):
     """How a VM comes to be: cloned from a staged template, imported directly, or it is there already."""
