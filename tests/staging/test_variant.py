@@ -6,7 +6,7 @@ import pytest
 
 from engine.cancel import Cancel
 from engine.catalog.variants import in_variant, template_name
-from engine.errors import StagingFault
+from engine.errors import NotFound, StagingFault
 from engine.progress import Nobody
 from engine.staging import claims, identity, leftovers, remove, stage, templates
 from engine.staging.stage import Staging
@@ -103,3 +103,16 @@ def test_a_leftover_that_says_another_variant_is_none(ground: Ground, party: Par
     folder = templates.staging_folder(party.site)
     assert folder is not None
     assert leftovers.listing(party.site, folder) == []
+
+
+def test_what_is_staged_may_be_named_by_component_or_template(party: Party) -> None:
+    store, name = party.site.store, f"{party.uid}+thick"
+    assert stage.component_to_stage(store, party.uid) == party.staging.component
+    assert template_name(stage.component_to_stage(store, name)) == name
+    with pytest.raises(NotFound, match="it is not staged"):
+        templates.find(party.site, name)
+    for unknown in (f"{party.uid}+fat", "nobody-1.0"):
+        with pytest.raises(NotFound, match="no component"):
+            stage.component_to_stage(store, unknown)
+        with pytest.raises(NotFound, match="no component"):
+            templates.find(party.site, unknown)
