@@ -38,7 +38,9 @@ by turns), with Slipway's direct import, and with Slipway's staging and clone. R
 `govc device.info -json`, the three VMs have the same hardware (CPUs, cores, memory, version, guest, firmware), disks
 (capacity, controller, place, mode, provisioning), adapters (type, network, start connected), other devices, properties
 (key, type, default, value, userConfigurable), products, licences, transport, address assignment, options and notes.
-`e2e/test_side_by_side.py::test_on_stock_vcsim` does so on stock vcsim with {stock} that it can import.
+`e2e/test_side_by_side.py::test_on_stock_vcsim` does so on stock vcsim with {stock} that it can import, and
+`vsphere/test_import_corpus.py` imports every descriptor of the corpus: what govc imports into the simulated vCenter (some
+220), Slipway imports as the same VM or refuses by name.
 
 What differs, and why:
 
