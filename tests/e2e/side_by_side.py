@@ -93,7 +93,7 @@ EXPLAINED = {
     "the last line of the notes": "Slipway's: whose VM it is; the text before it is the same",
     "values for the properties of a VM whose OVF names no transport": "govc sets them, Slipway refuses: no guest would "
     "ever see them; compared without values",
-    "networks that the spec maps to nothing": "govc leaves the choice to vCenter; Slipway takes the profile's portgroup",
+    "networks that the spec maps to nothing": "govc leaves the choice to vCenter; Slipway takes the profile's",
     "licences": "govc does not ask; Slipway imports once they are accepted for the component",
     "files in chunks and compressed ones": "govc sends a compressed file as it is and finds no chunks; Slipway sends "
     "what the host wants, so that its disk is right (tests/vsphere/test_import_content.py)",

@@ -39,8 +39,8 @@ by turns), with Slipway's direct import, and with Slipway's staging and clone. R
 (capacity, controller, place, mode, provisioning), adapters (type, network, start connected), other devices, properties
 (key, type, default, value, userConfigurable), products, licences, transport, address assignment, options and notes.
 `e2e/test_side_by_side.py::test_on_stock_vcsim` does so on stock vcsim with {stock} that it can import, and
-`vsphere/test_import_corpus.py` imports every descriptor of the corpus: what govc imports into the simulated vCenter (some
-220), Slipway imports as the same VM or refuses by name.
+`vsphere/test_import_corpus.py` tries every descriptor of the corpus: what govc imports into the simulated vCenter,
+Slipway imports as the same VM or refuses by name.
 
 What differs, and why:
 
