@@ -392,3 +392,24 @@ func TestFaultInTheTaskEndsTheLease(t *testing.T) {
 	s.wants(err, &types.NoDiskSpace{})
 	_, _, _ = s.lease("app")
 }
+
+func TestImportSpecSaysHowDisksAreProvisionedAndAddressesAssigned(t *testing.T) {
+	s := serve(t)
+	section := `<vmw:IpAssignmentSection xmlns:vmw="http://www.vmware.com/schema/ovf" vmw:protocols="IPv4" vmw:schemes="dhcp"><Info/></vmw:IpAssignmentSection></VirtualSystem>`
+	text := strings.Replace(descriptor, "</VirtualSystem>", section, 1)
+	asked := &types.OvfCreateImportSpecParams{
+		EntityName: "x", DiskProvisioning: "eagerZeroedThick", IpAllocationPolicy: "dhcpPolicy", IpProtocol: "IPv6",
+	}
+	spec := must(ovf.NewManager(s.client.Client).CreateImportSpec(ctx, text, s.pool, s.store, asked))
+	config := spec.ImportSpec.(*types.VirtualMachineImportSpec).ConfigSpec
+	assigned := config.VAppConfig.GetVmConfigSpec().IpAssignment
+	s.same([]string{assigned.IpAllocationPolicy, assigned.IpProtocol}, []string{"dhcpPolicy", "IPv4"}, "what the descriptor supports")
+	for _, change := range config.DeviceChange {
+		if disk, ok := change.GetVirtualDeviceConfigSpec().Device.(*types.VirtualDisk); ok {
+			s.same([]bool{*backing(disk).ThinProvisioned, *backing(disk).EagerlyScrub}, []bool{false, true}, "thin, zeroed")
+		}
+	}
+	fault := editAssignment(assigned, &types.VAppIPAssignmentInfo{IpAllocationPolicy: "transientPolicy"})
+	s.same(fault, &types.InvalidArgument{InvalidProperty: "configSpec.vAppConfig.ipAssignment.ipAllocationPolicy"}, "not supported")
+	s.same(assigned.IpAllocationPolicy, "dhcpPolicy", "policy after a refusal")
+}
