@@ -55,7 +55,8 @@ def value_findings(
 ) -> Iterator[Finding]:
     """What is wrong with the values that one VM is to get, each by what gives it; none of them is repeated."""
     vm = f"profile {profile.name}: {_place(profile, entry)}"
-    if values and not descriptor.transport:
+    # With InjectOvfEnv the values reach the guest as guestinfo.ovfEnv, whatever transport the OVF names.
+    if values and not descriptor.transport and not component.spec.get("InjectOvfEnv"):
         what = "its component gives properties, and the OVF names no ovf:transport: the guest would never see them"
         yield Finding.error(vm, what, "remove them from the component and the profile")
     values = given(descriptor, values)

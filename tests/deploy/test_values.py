@@ -1,5 +1,6 @@
 """Property values against the types that an OVF declares."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -93,7 +94,13 @@ def test_an_empty_value_for_a_typed_property_leaves_its_default() -> None:
     assert given(found, {"vlan": "", "name": "", "pw": "", "unknown": ""}) == {"name": "", "pw": "", "unknown": ""}
 
 
-def told(properties: tuple[Property, ...], values: dict[str, str], own: dict[str, str]) -> list[str]:
+def told(
+    properties: tuple[Property, ...],
+    values: dict[str, str],
+    own: dict[str, str],
+    box: Component = BOX,
+    transport: tuple[str, ...] = ("iso",),
+) -> list[str]:
     """What is said of the values of the lab's second VM."""
     vms: list[list[dict[str, Any]]] = [
         [{"component_uid": "box-1.0", "host_id": 11}],
@@ -103,7 +110,7 @@ def told(properties: tuple[Property, ...], values: dict[str, str], own: dict[str
     document = {"name": "lab01", "endpoint": "vc01", "domain": "x.org", "components": vms}
     lab = profile_of({**document, "network": {"subnet": "10.0.0.0/24"}}, "test")
     entry = lab.steps[1][0]
-    found = value_findings(lab, entry, BOX, descriptor(*properties), values)
+    found = value_findings(lab, entry, box, replace(descriptor(*properties), transport=transport), values)
     return [
         f"{one.severity} {one}".replace("profile lab01: components[1][0]", "VM").replace("box-1.0's property", "its")
         for one in found
@@ -126,3 +133,11 @@ def test_values_are_found_fault_with_where_they_are_given() -> None:
     ]
     assert told(known, {"vlan": "7", "pw": "long enough"}, {}) == []
     assert told(known, {}, {}) == ["warning VM: gets no value for 'vlan', 'pw', nor has the OVF one"]
+
+
+def test_values_need_a_way_to_the_guest() -> None:
+    known = (Property("name", user_configurable=True),)
+    [error] = told(known, {"name": "x"}, {}, transport=())
+    assert "the OVF names no ovf:transport: the guest would never see them" in error
+    assert told(known, {}, {}, transport=()) == []
+    assert told(known, {"name": "x"}, {}, replace(BOX, spec={"InjectOvfEnv": True}), transport=()) == []
