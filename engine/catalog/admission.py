@@ -48,20 +48,25 @@ def signature_problems(
     if endpoint.signatures == Signatures.OFF:
         return ()
     severity = Severity.ERROR if endpoint.signatures == Signatures.REQUIRE else Severity.WARNING
-    return _signature(store, package, severity, f"; {_otherwise(endpoint)}", now)
+    return _judged(store, package, severity, f"; {_otherwise(endpoint)}", now)[1]
 
 
 def signature_findings(store: Store, package: Package, now: datetime | None = None) -> tuple[Finding, ...]:
     """What its signature says, and leaves unproven, to who asks for no endpoint in particular."""
     if not certificate_name(package):
         return (Finding.note(package.path.name, "is not signed"),)
-    found = _signature(store, package, Severity.WARNING, "", now)
-    return found or (Finding.note(certificate_name(package), "has a valid signature of every file that is sent"),)
+    signature, found = _judged(store, package, Severity.WARNING, "", now)
+    where = certificate_name(package)
+    if not found:
+        found += (Finding.note(where, f"is a valid signature of {signature.signer} for every file that is sent"),)
+    if signature.algorithm == "sha1":
+        found += (Finding.note(where, "signs with SHA-1, which can be forged"),)
+    return found
 
 
-def _signature(
+def _judged(
     store: Store, package: Package, severity: Severity, otherwise: str, now: datetime | None
-) -> tuple[Finding, ...]:
+) -> tuple[Signature, tuple[Finding, ...]]:
     found: list[Finding] = []
     roots = system_roots()
     try:
@@ -75,7 +80,7 @@ def _signature(
     elif names := unproven(package):
         what = f"its signature does not cover {listed(names)}: the manifest has no digest of them"
         found.append(Finding(severity, where, what, f"{_AGAIN}{otherwise}"))
-    return tuple(found)
+    return signature, tuple(found)
 
 
 def refusals(findings: Iterable[Finding]) -> tuple[SlipwayError, ...]:

@@ -40,7 +40,7 @@ _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What the signature proves, `why` no more ("" when it is valid), and `signer`, who says to have made the package:
-    a subject's name, "" when nothing could be read.
+    a subject's name, "" when nothing could be read. `algorithm` is that of the signature: `sha256`.
     """
 
     state: State

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.cancel import Cancel
-from engine.catalog.admission import admit, check, licence_problems, signature_problems
+from engine.catalog.admission import admit, check, licence_problems, signature_findings, signature_problems
 from engine.catalog.components import import_components
 from engine.catalog.licences import accept, licence_of
 from engine.catalog.supply import set_file
@@ -50,14 +50,14 @@ class Catalog:
         set_file(self.store, UID, path, Cancel(), lambda count: None)
         return open_package(path)
 
-    def signed(self, package: Package, trusted: bool) -> Package:
+    def signed(self, package: Package, trusted: bool, algorithm: str = "sha256") -> Package:
         """The package signed, by somebody who is trusted or not."""
         chain = chain_of()
         if trusted:
             file = self.folder / "roots.pem"
             file.write_text(chain.root.pem)
             settings.update(self.store, ROOTS, str(file))
-        return open_package(sign_ova(package.path, self.folder / "signed.ova", chain.holders))
+        return open_package(sign_ova(package.path, self.folder / "signed.ova", chain.holders, algorithm))
 
 
 @pytest.fixture
@@ -140,6 +140,18 @@ def test_roots_that_went_away_are_told(catalog: Catalog, policy: Signatures, sev
     found = signature_problems(catalog.store, endpoint(policy), package)
     assert [one.severity for one in found] == [severity, severity]
     assert str(catalog.folder / "roots.pem") in found[0].what
+
+
+def test_who_asks_for_no_endpoint_is_told_who_signed(catalog: Catalog) -> None:
+    plain = catalog.supply()
+    assert [str(one) for one in signature_findings(catalog.store, plain)] == ["core.ova: is not signed"]
+    package = catalog.signed(plain, trusted=True)
+    [valid] = signature_findings(catalog.store, package)
+    assert (valid.severity, valid.where) == (Severity.NOTE, "core.cert")
+    assert "valid signature of 'CN=Signer'" in valid.what
+    [wrong, weak] = signature_findings(catalog.store, catalog.signed(plain, trusted=False, algorithm="sha1"))
+    assert (wrong.severity, weak.severity) == (Severity.WARNING, Severity.NOTE)
+    assert "SHA-1" in weak.what
 
 
 def test_warnings_are_a_step_and_errors_stop(catalog: Catalog) -> None:

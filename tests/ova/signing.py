@@ -128,7 +128,7 @@ def certificate_file(
     return line + "".join(holder.pem for holder in holders)
 
 
-def sign_ova(source: Path, path: Path, holders: Sequence[Holder]) -> Path:
+def sign_ova(source: Path, path: Path, holders: Sequence[Holder], algorithm: str = "sha256") -> Path:
     """A copy of the OVA whose manifest is signed: the certificate file comes after it."""
     with tarfile.open(source) as old, tarfile.open(path, "w") as new:
         for entry in old:
@@ -138,7 +138,7 @@ def sign_ova(source: Path, path: Path, holders: Sequence[Holder]) -> Path:
             if entry.name.endswith(".mf"):
                 manifest = old.extractfile(entry)
                 assert manifest
-                text = certificate_file(manifest.read(), holders, name=entry.name).encode()
+                text = certificate_file(manifest.read(), holders, name=entry.name, algorithm=algorithm).encode()
                 info = tarfile.TarInfo(entry.name.removesuffix(".mf") + ".cert")
                 info.size = len(text)
                 new.addfile(info, io.BytesIO(text))

@@ -16,7 +16,20 @@ from engine.ova.package import Package, open_package
 from engine.ova.samples import build_ova
 from engine.ova.signature import Signature, signature_of
 from tests.ova.archives import envelope
-from tests.ova.signing import CODE, DAY, NOW, WEB, Chain, Holder, certificate_file, chain_of, made, sign_ova
+from tests.ova.signing import (
+    CODE,
+    DAY,
+    NOW,
+    WEB,
+    Chain,
+    Holder,
+    certificate_file,
+    chain_of,
+    ec_key,
+    made,
+    rsa_key,
+    sign_ova,
+)
 
 Sign = Callable[..., Signature]
 DISK, DESCRIPTOR = b"the disk", envelope().encode()
@@ -156,6 +169,16 @@ def test_untrusted(judged: Sign, case: str) -> None:
     assert found.state is State.UNTRUSTED, found
     assert said in found.why
     assert found.signer == "'CN=Signer'"
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_a_maze_of_authorities_is_left(judged: Sign, kind: str) -> None:
+    """Each of nine vouches for all others: 9^8 ways that lead nowhere."""
+    key = rsa_key() if kind == "rsa" else ec_key()
+    first = made("Daedalus", key=key, ca=True)
+    others = [made("Daedalus", first, key=key, ca=True) for _ in range(MAX_CERTIFICATES - 1)]
+    found = judged([made("Signer", first), *others], [made("Root", ca=True)])
+    assert (found.state, "limit" in found.why) == (State.UNTRUSTED, True)
 
 
 @pytest.mark.parametrize("purposes", [(), (CODE, WEB)])
