@@ -30,8 +30,9 @@ run at once, each with its full number of uploads (four) and the thread that com
 they go on to the end. VmHWM is the most memory that the kernel has seen the worker hold, with the interpreter, its
 libraries and the store.
 
-It does not grow with the OVAs (64 MiB each: 260 MiB, 640 MiB each: 269 MiB): what is read is sent and forgotten, a block
-of 1 MiB for each file under way, and its encrypted form. A worker with nothing to do has 109 MiB. It is a test too: `make test-long ARGS=tests/e2e/test_parallel_stagings.py`.
+It does not grow with the OVAs (64 MiB each: 260 MiB, 640 MiB each: 269 MiB): what is read is sent and forgotten, a
+block of 1 MiB for each file under way, and its encrypted form. A worker with nothing to do has 109 MiB. It is a test
+too: `make test-long ARGS=tests/e2e/test_parallel_stagings.py`.
 """
 # Settings, so that no job waits for another.
 AT_ONCE = ("stagings_per_endpoint", "stagings_at_once", "vms_per_endpoint")
