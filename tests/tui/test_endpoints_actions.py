@@ -316,6 +316,22 @@ def test_edit_sends_only_what_has_changed(vc01: Store, vcenter: Simulator) -> No
     assert endpoints.password(vc01, changed) == PASSWORD
 
 
+def test_edit_asks_for_signatures(vc01: Store) -> None:
+    async def scenario(pilot: Pilot[int], console: Console) -> None:
+        await pilot.press("e")
+        form = await shown(pilot, Form)
+        assert form.values["signatures"] == "warn"
+        await fill(pilot, {"signatures": "require"})
+        await pilot.press("ctrl+s")
+        await said(console, "changed vc01")
+        page = console.page
+        assert page is not None
+        await until(console, lambda: page.row is not None and page.row.signatures == "require", "what is asked for")
+
+    play(vc01, scenario)
+    assert endpoints.get(vc01, "vc01").signatures == "require"
+
+
 def test_edit_of_a_refused_password(vc01: Store, vcenter: Simulator) -> None:
     endpoints.update(vc01, "vc01", password=WRONG)
 
