@@ -223,7 +223,8 @@ class _Planner:
         properties = self._checked(entry, component, properties, package, template)
         way, why = self._way(component, template, package, properties)
         linked = False
-        self._admit(component, package, sent=way is Way.DIRECT or not (template and template.usable))
+        sent = not made and (way is Way.DIRECT or not (template and template.usable))
+        self._admit(component, package, sent)
         if way is Way.STAGED and template and not made:
             linked, why = self._linked(entry, package, template)
         why_not = obstacle(component)

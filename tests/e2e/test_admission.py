@@ -87,6 +87,9 @@ def test_a_warning_is_in_plan_and_step(lab: Lab) -> None:
     lab.setting("ff_endpoint_ova_staging", "false")
     deployed = lab.ok("deploy", profile, "--json")
     shown = lab.ok("deployment", "show", str(deployed["id"]), "--json")
+    ask(lab, Signatures.REQUIRE)
+    plan = lab.ok("deploy", profile, "--plan", "--json")
+    assert ([one["path"] for one in plan["items"]], plan["problems"]) == (["skipped"], [])  # it is there already
     assert any(step["step"] == "checking" and "is not signed" in step["detail"] for step in shown["steps"])
 
 
