@@ -34,8 +34,8 @@ func configure(config *types.VirtualMachineConfigSpec, hardware ovf.VirtualHardw
 		if !ok || len(connected) == 0 {
 			continue
 		}
-		if connectable := card.GetVirtualEthernetCard().Connectable; connectable != nil {
-			connectable.StartConnected = connected[0]
+		card.GetVirtualEthernetCard().Connectable = &types.VirtualDeviceConnectInfo{
+			StartConnected: connected[0], AllowGuestControl: true,
 		}
 		connected = connected[1:]
 	}
