@@ -1,6 +1,6 @@
 """The manifest (`.mf`): the digest of each file of a package, as OVF 1.1 and 2.1 section "Distribution" write it.
 
-Lines are `SHA256(disk1.vmdk)= <hex>`; tools differ in spaces, case, a hyphen in the algorithm and line ends.
+Lines are `SHA256(disk1.vmdk)= <hex>`; tools differ in spaces, case, line ends and the algorithm's name.
 """
 
 import re
@@ -13,7 +13,7 @@ from engine.ova.findings import Told, refuse
 
 # Hex digits of each algorithm by the name that hashlib gives it.
 _LENGTHS = {"sha1": 40, "sha256": 64, "sha512": 128}
-_LINE = re.compile(r"\s*(?P<algorithm>[A-Za-z0-9-]+)\s*\((?P<name>.+)\)\s*=\s*(?P<hex>[0-9A-Fa-f]+)\s*")
+LINE = re.compile(r"\s*(?P<algorithm>[A-Za-z0-9-]+)\s*\((?P<name>.+)\)\s*=\s*(?P<hex>[0-9A-Fa-f]+)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,16 @@ def read_manifest(data: bytes, where: str, told: Told = refuse) -> Manifest:
     return Manifest(MappingProxyType(digests), data=data)
 
 
+def plain_algorithm(name: str) -> str:
+    """hashlib's name of an algorithm: `sha256` for SHA-256, and for the SHA2-256 that OpenSSL 3 writes."""
+    return name.lower().replace("sha2-", "sha").replace("-", "")
+
+
 def _entry(line: str, where: str) -> tuple[str, Digest]:
-    match = _LINE.fullmatch(line)
+    match = LINE.fullmatch(line)
     if match is None:
         raise BadPackage("cannot read manifest", on=where, why=f"{line[:80]!r} is not 'SHA256(file)= digest'")
-    algorithm = match["algorithm"].lower().replace("-", "")
+    algorithm = plain_algorithm(match["algorithm"])
     if algorithm not in _LENGTHS:
         why = f"unknown digest algorithm '{match['algorithm'][:40]}'"
         raise BadPackage("cannot read manifest", on=where, why=why, fix="SHA1, SHA256 and SHA512 are supported")

@@ -8,7 +8,6 @@ The signature is over the manifest's bytes: RSA with PKCS #1 v1.5, as openssl an
 manifest has the digests of the other files, so it vouches for those it lists and for nothing else.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from cryptography.x509 import Certificate
 from engine.errors import BadPackage
 from engine.ova.chain import BROKEN, State, named, quiet, verdict
 from engine.ova.limits import MAX_CERTIFICATE_FILE, MAX_CERTIFICATES
+from engine.ova.manifest import LINE, plain_algorithm
 from engine.ova.package import Package
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -33,7 +33,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-_LINE = re.compile(r"\s*(?P<algorithm>[A-Za-z0-9-]+)\s*\((?P<name>.+)\)\s*=\s*(?P<hex>[0-9A-Fa-f]+)\s*")
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
@@ -96,11 +95,10 @@ def _content(package: Package, name: str) -> str:
 def _read(text: str, manifest: str) -> _Signed:
     head, *blocks = text.split(_BEGIN)
     line = next((line for line in head.splitlines() if line.strip()), "")
-    match = _LINE.fullmatch(line)
+    match = LINE.fullmatch(line)
     if match is None:
         raise _unusable(f"{line[:80]!r} is not 'SHA256(manifest)= signature'")
-    # OpenSSL 3 writes SHA2-256 where others write SHA256, and RSA- before it when it signs.
-    algorithm = match["algorithm"].lower().removeprefix("rsa-").replace("sha2-", "sha").replace("-", "")
+    algorithm = plain_algorithm(match["algorithm"].lower().removeprefix("rsa-"))  # OpenSSL 3 writes RSA-SHA2-256
     if algorithm not in _HASHES:
         raise _unusable(f"unknown algorithm '{match['algorithm'][:40]}'")
     if match["name"].strip().removeprefix("./") != manifest:

@@ -15,6 +15,7 @@ SHA1, SHA256, SHA512 = "a1" * 20, "b2" * 32, "c3" * 64
         (f"SHA1 (ttylinux.ovf) = {SHA1}", "ttylinux.ovf", "sha1", SHA1),
         (f"SHA256(disk (1) = a.vmdk)= {SHA256}", "disk (1) = a.vmdk", "sha256", SHA256),
         (f"  sha-512(./x.vmdk)={SHA512.upper()}  ", "x.vmdk", "sha512", SHA512),
+        (f"SHA2-256(x.vmdk)= {SHA256}", "x.vmdk", "sha256", SHA256),
         (f"\ufeffSHA256(größe.vmdk)= {SHA256}", "größe.vmdk", "sha256", SHA256),
     ],
 )
