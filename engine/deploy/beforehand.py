@@ -24,7 +24,7 @@ from engine.progress import Watcher
 from engine.site import Site, open_site
 from engine.vsphere.inventory import find_network
 from engine.vsphere.refs import NetworkRef
-from storage import components
+from storage import components, endpoints
 from storage.components import Component
 from storage.nearest import suggestion
 from storage.store import Store
@@ -46,8 +46,9 @@ def check_file(
 ) -> tuple[Finding, ...]:
     """Everything that can be found without sending a byte, the worst first; `endpoint` is "" for none in particular.
 
-    Raises Cancelled, and as `open_site` when the endpoint cannot be asked.
+    Raises Cancelled, NotFound for an endpoint that the store does not have; one that cannot be asked is a finding.
     """
+    there = endpoints.get(store, endpoint) if endpoint else None
     examined = examine(path, limits_of(store))
     package = examined.package
     if package is None:
@@ -63,10 +64,13 @@ def check_file(
             found += licence_problems(use.component, package)
             found += _unknown_networks(profile, use)
             found += value_findings(profile, use.entry, use.component, use.package.descriptor, use.values)
-    if endpoint:
-        with open_site(store, endpoint) as site:
-            found += signature_problems(store, site.endpoint, package)
-            found += _on_endpoint(site, package, uses)
+    if there is not None:
+        found += signature_problems(store, there, package)
+        try:
+            with open_site(store, endpoint) as site:
+                found += _on_endpoint(site, package, uses)
+        except SlipwayError as error:
+            found.append(_failed(f"endpoint {endpoint}", error))
     else:
         found += signature_findings(store, package)
     if size := digest_bytes(package):

@@ -14,12 +14,15 @@ WORDS = ("two members are named 'disk1.vmdk'", "box.mf line 1: 'x'", "Disk 'd': 
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def vcenter() -> Iterator[Simulator]:
+    with Simulator.start(username="admin", password=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lab(vcenter: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One for all: nothing here is sent."""
-    with (
-        Simulator.start(username="admin", password=PASSWORD) as vcenter,
-        ready(Lab(vcenter, tmp_path_factory.mktemp("lab"))) as made,
-    ):
+    with ready(Lab(vcenter, tmp_path_factory.mktemp("lab"))) as made:
         yield made
         assert vcenter.admin.counters().bytes_received == 0
         assert "ImportVApp" not in vcenter.admin.counters().calls
@@ -93,3 +96,15 @@ def test_a_file_is_checked_on_an_endpoint(lab: Lab) -> None:
     assert "-> did you mean DC0_DVPG0?" in outcome.out
     outcome = lab.slipway("ova", "check", str(sample.path), "--endpoint", "vc02")
     assert outcome.code == 3
+
+
+def test_an_endpoint_that_is_away_hides_nothing_of_the_file(lab: Lab, vcenter: Simulator, tmp_path: Path) -> None:
+    broken = write_ova(tmp_path / "box.ova", member("box.ovf", envelope()) + member("box.mf", "x"))
+    vcenter.admin.listen(False)
+    try:
+        outcome = lab.slipway("ova", "check", str(broken), "--endpoint", lab.name)
+    finally:
+        vcenter.admin.listen(True)
+    assert outcome.code == 2
+    assert "box.mf line 1" in outcome.out
+    assert f"error    endpoint {lab.name}: " in outcome.out
