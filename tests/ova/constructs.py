@@ -119,6 +119,17 @@ CONSTRUCTS = {
             _IMPORT + "test_a_disk_arrives_as_it_was_before_it_was_stored",
         ),
         _row(
+            "chunks that are missing, of another size, or beside the whole file; gzip that is damaged or a bomb",
+            "7.1",
+            How.REFUSED,
+            "each by name",
+            _OVA + "test_contents.py::test_a_missing_chunk_is_named",
+            _OVA + "test_contents.py::test_a_chunk_of_another_size_is_named",
+            _OVA + "test_contents.py::test_a_file_both_whole_and_in_chunks_is_refused",
+            _IMPORT + "test_gzip_that_is_not_sound_sends_nothing",
+            _OVA + "test_contents.py::test_a_bomb_is_refused_as_soon_as_it_is_one",
+        ),
+        _row(
             "File: any other `compression`",
             "7.1",
             How.REFUSED,
@@ -147,8 +158,9 @@ CONSTRUCTS = {
             "Disk: `capacity` given by a property",
             "9.1",
             How.SAME,
-            "the value of the VM, of the option or the default",
+            "the value of the VM, of the option or the default; a VM that sets it is imported directly",
             _READING + "test_a_capacity_may_be_a_property",
+            _E2E + "test_every_file.py::test_a_property_that_sizes_a_disk_is_no_matter_for_a_clone",
             _IMPORT + "test_a_capacity_that_is_a_property_follows_its_value",
         ),
         _row(
@@ -238,6 +250,13 @@ CONSTRUCTS = {
             How.LEFT,
             "",
             _OVA + "test_corpus.py::test_every_descriptor_that_govc_accepts_is_read_and_says_the_same",
+        ),
+        _row(
+            "several VirtualHardwareSections",
+            "8.1",
+            How.NOTED,
+            "the first is read; vCenter chooses",
+            _MORE + "test_of_several_hardware_sections_the_first_is_read",
         ),
         _row(
             "several VMs: VirtualSystemCollection (vApp)",
@@ -358,6 +377,14 @@ CONSTRUCTS = {
             _MORE + "test_texts_are_english_or_as_written",
             _MORE + "test_bundles_may_be_files_of_the_package",
             _WRITTEN,
+        ),
+        _row(
+            "a message bundle that is missing; one that is damaged",
+            "10",
+            How.NOTED,
+            "texts as they are written; a damaged one is refused by name",
+            _MORE + "test_a_bundle_that_is_missing_leaves_the_texts_as_written",
+            _MORE + "test_a_bundle_that_cannot_be_read_is_named",
         ),
         _row(
             "optional sections left out",
