@@ -3,6 +3,7 @@
 engine/ova/limits.py says what each is for and has the defaults.
 """
 
+import re
 from collections.abc import Mapping
 
 from sqlalchemy import select
@@ -24,6 +25,11 @@ MOST: Mapping[str, int] = {
     "ova_gzip_ratio": 1_032,
 }
 
+REMOTE_HOSTS = "ova_remote_hosts"
+"""Names in small letters with a blank between two."""
+
+_HOSTS = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?( |$))*")
+
 
 def stored_limits(store: Store) -> dict[str, int]:
     """Those that are set now; one that is not set, or cannot be read, keeps its default."""
@@ -32,8 +38,17 @@ def stored_limits(store: Store) -> dict[str, int]:
     return {name: int(value) for name, value in rows if not problem_with(name, value)}
 
 
+def remote_hosts(store: Store) -> frozenset[str]:
+    """The hosts that a package's files may lie on."""
+    with store.read() as tx:
+        value = tx.execute(select(settings.c.value).where(settings.c.name == REMOTE_HOSTS)).scalar_one_or_none() or ""
+    return frozenset() if problem_with(REMOTE_HOSTS, value) else frozenset(value.split())
+
+
 def problem_with(name: str, value: str) -> str:
     """Why the value is none for that setting, "" when it is, or when the name is none of these."""
+    if name == REMOTE_HOSTS:
+        return "" if _HOSTS.fullmatch(value) else "it must be names of hosts in small letters, a blank between two"
     if name not in MOST:
         return ""
     try:

@@ -8,6 +8,7 @@ from engine.deploy.variables import ESXI_FQDN
 from engine.errors import BadInput, Conflict, SlipwayError
 from engine.ova.limits import DEFAULT
 from storage import settings
+from storage.limits import REMOTE_HOSTS
 from storage.pace import Pace
 from storage.roots import ROOTS
 from storage.settings import FLAG, Setting
@@ -87,6 +88,7 @@ _KNOWN: Mapping[str, _Known] = {
             ("ova_gzip_ratio", "How many times its size a compressed file of a package may expand to"),
         )
     },
+    REMOTE_HOSTS: _Known("", "at once", "Hosts that files which a descriptor names by URL are fetched from"),
 }
 
 

@@ -1,6 +1,6 @@
 """What the files of a descriptor hold: members of the package, joined from chunks and expanded (DSP0243 7.1)."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,21 +14,31 @@ from engine.ova.limits import Limits
 from engine.ova.manifest import Manifest
 from engine.ova.member import Member, Source, open_member
 from engine.ova.names import chunk_names, last_chunks
+from engine.ova.remote import RemoteFile, fetched, lies_elsewhere, remote_file
 from engine.ova.verified import Verified
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a File refers to: one member, or its chunks in order. `stored` is their bytes in the package."""
+    """What a File refers to: one member, or its chunks in order; `remote` without any is a file on another host.
+
+    `stored` is the bytes in the package, or on that host.
+    """
 
     href: str
     members: tuple[Member, ...]
     is_compressed: bool
     stored: int
+    remote: RemoteFile | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a manifest calls its parts."""
+        return (self.href,) if self.remote else tuple(member.name for member in self.members)
 
 
 def find_contents(
-    path: Path, files: Iterable[File], members: Mapping[str, Member]
+    path: Path, files: Iterable[File], members: Mapping[str, Member], remote_hosts: Collection[str]
 ) -> tuple[dict[str, Content], dict[str, str]]:
     """The contents by href, and the files that the package lacks, each with what refers to it.
 
@@ -39,6 +49,9 @@ def find_contents(
     last = last_chunks(members)
     # A descriptor may name one file in 4,000 chunks 10,000 times.
     for file in {(file.href, file.size, file.chunk_size, file.compression == "gzip"): file for file in files}.values():
+        if lies_elsewhere(file.href) and isinstance(remote := remote_file(file, remote_hosts), RemoteFile):
+            contents[file.href] = Content(file.href, (), False, remote.size, remote)
+            continue
         in_chunks = _chunks(file, members) if file.chunk_size else []
         lacking = None
         if file.href not in members:
@@ -65,8 +78,12 @@ def content_size(content: Content, limits: Limits) -> int:
 @contextmanager
 def open_content(content: Content, manifest: Manifest | None) -> Iterator[Source]:
     """The bytes that travel, from the first; who reads to the end has had each member's digest compared with the
-    manifest's. Raises BadPackage.
+    manifest's. Raises BadPackage; UploadFailed where it cannot be fetched from another host.
     """
+    if content.remote is not None:
+        with fetched(content.remote) as source:
+            yield source
+        return
     with closing(_sources(content, manifest)) as sources:
         joined = _Joined(sources)
         yield Expanded(joined, _where(content)) if content.is_compressed else joined

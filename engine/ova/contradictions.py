@@ -1,21 +1,22 @@
 """What contradicts itself in a descriptor: references to nothing, names given twice, files outside the package."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from engine.ova.descriptor import Descriptor, System
 from engine.ova.findings import Finding, place, short
+from engine.ova.remote import lies_elsewhere, remote_file
 
-# A URI with a host or of a file, or a host's share; a name with a colon is a name.
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|//|\\\\")
 _CORRECT = "correct the descriptor, or ask who made the package for another one"
 
 
-def contradictions(descriptor: Descriptor, file: str) -> Iterator[Finding]:
-    """One finding for each, naming line and element of the descriptor's `file`."""
+def contradictions(descriptor: Descriptor, file: str, remote_hosts: Collection[str]) -> Iterator[Finding]:
+    """One finding for each, naming line and element of the descriptor's `file`. `remote_hosts`: those that files may be
+    fetched from.
+    """
     yield from _names(descriptor, file)
+    yield from _outside(descriptor, file, remote_hosts)
     yield from _references(descriptor, file)
     if not descriptor.systems:
         yield Finding.error(
@@ -33,7 +34,7 @@ def contradictions(descriptor: Descriptor, file: str) -> Iterator[Finding]:
 def is_inside(href: str) -> bool:
     """Whether a File's href names a file of the package, and nothing outside it."""
     path = PurePosixPath(href)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not _ELSEWHERE.match(href)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not lies_elsewhere(href)
 
 
 def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
@@ -48,11 +49,16 @@ def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
         if not known.id:
             what = "has no key, so nothing can give it a value"
             yield Finding.warning(place(file, known.line, "Property"), what, _CORRECT)
+
+
+def _outside(descriptor: Descriptor, file: str, remote_hosts: Collection[str]) -> Iterator[Finding]:
     for one in descriptor.files:
-        if _ELSEWHERE.match(one.href):
-            what = f"lies elsewhere ('{one.href}'), and Slipway fetches nothing that a package refers to"
-            fix = "put the file into the package, or beside the descriptor, and its name into the descriptor"
-            yield Finding.error(place(file, one.line, f"File '{one.id}'"), what, fix)
+        if lies_elsewhere(one.href):
+            why_not = remote_file(one, remote_hosts)
+            if isinstance(why_not, str):
+                what = f"lies elsewhere ('{one.href}'), and {why_not}"
+                fix = "put the file into the package, or beside the descriptor, and its name into the descriptor"
+                yield Finding.error(place(file, one.line, f"File '{one.id}'"), what, fix)
         elif not is_inside(one.href):
             what = f"refers to '{one.href}', which is not a file of the package"
             yield Finding.error(

@@ -88,7 +88,7 @@ def read_descriptor(
     )
     every = chain(
         problems,
-        contradictions(descriptor, name),
+        contradictions(descriptor, name, limits.ova_remote_hosts),
         unsupported(descriptor, name),
         sections_unknown(root, name),
         hardware_choices(root, name),

@@ -32,7 +32,7 @@ def unproven(package: Package) -> tuple[str, ...]:
 
 
 def _sent(package: Package) -> list[str]:
-    return [member.name for content in package.contents.values() for member in content.members]
+    return [name for content in package.contents.values() for name in content.names]
 
 
 def _unproven(package: Package, manifest: Manifest) -> Iterable[Finding]:

@@ -14,7 +14,7 @@ class Limits:
     The largest real descriptor known has 1.7 MB and depth 9 (those of govmomi, COT and vcsim). An archive has an entry
     for each file, chunk and extension header; 4,000 are read in 0.1 s. 1,024 bytes of a name leave room for the folder
     below PATH_MAX (4,096). A disk that travels as gzip is compressed already (streamOptimized), so its ratio is
-    about 1; sparse flat disks reach 100, and zeros, or a bomb, 1,030.
+    about 1; sparse flat disks reach 100, and zeros, or a bomb, 1,030. Remote hosts are names in lower case.
     """
 
     ova_entries: int = 4_000
@@ -22,6 +22,7 @@ class Limits:
     ova_descriptor_bytes: int = 4 * 1024 * 1024
     ova_xml_depth: int = 64
     ova_gzip_ratio: int = 100
+    ova_remote_hosts: frozenset[str] = frozenset()
 
     def fix(self, name: str) -> str:
         """What to do when a package exceeds the limit of that name."""

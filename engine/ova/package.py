@@ -147,7 +147,7 @@ def _package(
     members = _renamed(path, members, spellings)
     if manifest:
         manifest = _with_names_of(manifest, members, spellings)
-    contents, missing = find_contents(path, descriptor.files, members)
+    contents, missing = find_contents(path, descriptor.files, members, limits.ova_remote_hosts)
     missing |= {name: by for name, by in _listed_only(manifest, members).items() if name not in missing}
     for name, said_by in missing.items() if whole else ():
         told(BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to"))
@@ -178,7 +178,7 @@ def _messages(package: Package) -> Iterator[tuple[str, str]]:
     room = MAX_MESSAGES
     for file in dict.fromkeys(package.descriptor.message_files):
         content = package.contents.get(hrefs.get(file, ""))
-        if content is None:
+        if content is None or content.remote:  # opening a package asks nobody
             continue
         where = f"{package.path}: {content.href}"
         with package.open_content(content.href) as source:

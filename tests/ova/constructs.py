@@ -144,6 +144,14 @@ CONSTRUCTS = {
             _READING + "test_problems_name_their_element",
             _OVA + "test_hostile.py::test_nothing_outside_is_opened_or_connected_to",
         ),
+        _row(
+            "File at `https://`",
+            "7.1",
+            How.SAME,
+            "refused, unless the setting `ova_remote_hosts` names its host: then fetched while it is sent",
+            _OVA + "test_remote.py::test_whatever_else_lies_elsewhere_is_refused_and_nobody_is_asked",
+            _IMPORT + "test_a_disk_on_an_allowed_host_goes_from_there_to_the_endpoint",
+        ),
     ),
     "Disks": (
         _row(
@@ -420,7 +428,12 @@ FAMILIES = (
         "govmomi/external/ImportOvf2014/tagBasedPlacementGroupSection/tagBasedPlacementGroup003.ovf",
     ),
     Family("refers to the File", 5, _MADE_WRONG, _XML + "Envelope/Neg/invalid_no_ref.ovf"),
-    Family("Slipway fetches nothing", 4, "files on a web server", _XML + "Envelope_1_0/Pos/http_uri_in_file.ovf"),
+    Family(
+        "only https://host/path is ever fetched",
+        4,
+        "files on a web server",
+        _XML + "Envelope_1_0/Pos/http_uri_in_file.ovf",
+    ),
     Family("refers to the Disk", 3, _MADE_WRONG, _XML + "DiskSection/Neg/inside_content.ovf"),
     Family("refers to the Network", 3, _MADE_WRONG, _XML + "NetworkSection_1_0/Neg/no_net.ovf"),
     Family(

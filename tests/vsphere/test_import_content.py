@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from engine.errors import BadPackage
+from engine.ova.limits import DEFAULT, Limits
 from engine.ova.package import open_package
 from engine.vsphere.inventory import find_network
 from engine.vsphere.ovf_import import ImportRequest, import_vm, upload_bytes
 from engine.vsphere.properties import read
 from tests.ova.boxes import FLOPPY, ISO, NVRAM, Stored, contents, manifest, write, write_everything
+from tests.ova.file_host import DATA as REMOTE
+from tests.ova.file_host import Host, host
 from tests.vsphere.ground import Ground
+
+__all__ = ["host"]
 
 DATA = random.Random(7).randbytes(700_000)
 
@@ -32,9 +37,9 @@ def received(ground: Ground) -> dict[str, str]:
     return {file.name: file.sha1 for file in lease.files if file.complete}
 
 
-def bring(ground: Ground, ova: Path, **changes: Any) -> Any:
+def bring(ground: Ground, ova: Path, limits: Limits = DEFAULT, **changes: Any) -> Any:
     """Import the OVA; returns its VM."""
-    package = open_package(ova)
+    package = open_package(ova, limits)
     option = changes.get("deployment_option", "")
     if option:
         package = replace(package, descriptor=package.in_option(option))
@@ -152,3 +157,12 @@ def test_texts_options_and_transport_arrive(ground: Ground, box: Path) -> None:
     assert list(vm.vAppConfig.ovfEnvironmentTransport) == ["iso", "com.vmware.guestInfo"]
     options = {option.key: option.value for option in vm.extraConfig}
     assert (options["nvram"], options["disk.EnableUUID"]) == ("vm1.nvram", "TRUE")
+
+
+def test_a_disk_on_an_allowed_host_goes_from_there_to_the_endpoint(ground: Ground, host: Host, tmp_path: Path) -> None:
+    files = contents({"disk.vmdk": Stored(REMOTE), "other.vmdk": Stored(b"other")})
+    here = {name: data for name, data in files.items() if name not in ("disk.vmdk", "box.mf")}
+    here["box.ovf"] = here["box.ovf"].replace(b'"disk.vmdk"', f'"{host.url}"'.encode())
+    bring(ground, write(tmp_path / "box.ova", here), Limits(ova_remote_hosts=frozenset({"127.0.0.1"})))
+    assert sorted(received(ground).values()) == sorted([digest(REMOTE), digest(b"other")])
+    assert host.asked == ["/disks/disk.vmdk"]

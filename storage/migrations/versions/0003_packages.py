@@ -18,6 +18,7 @@ SETTINGS = (
     ("ova_descriptor_bytes", "4194304", "Bytes that an OVF descriptor may have"),
     ("ova_xml_depth", "64", "Elements inside each other that an OVF descriptor may have"),
     ("ova_gzip_ratio", "100", "How many times its size a compressed file of a package may expand to"),
+    ("ova_remote_hosts", "", "Hosts that files which a descriptor names by URL are fetched from"),
     ("signature_roots", "", "PEM file of authorities trusted to sign OVAs, beside those of the machine"),
 )
 
