@@ -39,7 +39,7 @@ def refused(outcome: Outcome, *words: str) -> None:
         assert word in outcome.err + outcome.out
 
 
-@pytest.mark.parametrize("staging", ["true", "false"])
+@pytest.mark.parametrize("staging", ["true", pytest.param("false", marks=pytest.mark.long)])
 def test_what_is_unsigned_sends_nothing_where_a_signature_is_required(lab: Lab, staging: str) -> None:
     lab.setting("ff_endpoint_ova_staging", staging)
     uid, _ = lab.add_sample("esxi")
@@ -116,7 +116,7 @@ def test_the_policy_is_given_and_shown(lab: Lab) -> None:
     assert lab.ok("endpoint", "show", "vc01", "--json")["signatures"] == "require"
 
 
-@pytest.mark.parametrize("staging", ["true", "false"])
+@pytest.mark.parametrize("staging", ["true", pytest.param("false", marks=pytest.mark.long)])
 def test_a_licence_is_accepted_before_anything_is_sent(lab: Lab, staging: str) -> None:
     lab.setting("ff_endpoint_ova_staging", staging)
     ova = sample_ova(lab.folder / "esxi.ova", "esxi", licences=[LICENCE])

@@ -42,7 +42,7 @@ def test_detached_then_listed_shown_watched_and_removed(simlab: Lab) -> None:
     assert [one["id"] for one in lab.ok("deployment", "list")] == [2]
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staging", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staging", "direct"])
 def test_cancelled_while_uploading_leaves_nothing_and_resumes(simlab: Lab, simulator: Simulator, flag: str) -> None:
     lab = simlab
     lab.setting("ff_endpoint_ova_staging", flag)

@@ -14,7 +14,7 @@ def nothing_left(lab: Lab, *names: str) -> None:
     until(lambda: machines(lab) == sorted(names) and no_claims(lab))
 
 
-@pytest.mark.parametrize("in_task", [False, True], ids=["call", "task"])
+@pytest.mark.parametrize("in_task", [False, pytest.param(True, marks=pytest.mark.long)], ids=["call", "task"])
 @pytest.mark.parametrize("fault", ["GenericVmConfigFault", "NoPermission", "InvalidState"])
 def test_a_clone_that_fails_arrives_by_direct_import(
     simlab: Lab, simulator: Simulator, fault: str, in_task: bool
@@ -92,7 +92,7 @@ def test_no_space_while_cloning_fails_the_item(simlab: Lab, simulator: Simulator
     nothing_left(simlab, uid)
 
 
-@pytest.mark.parametrize("mode", ["drop", "status"])
+@pytest.mark.parametrize("mode", ["drop", pytest.param("status", marks=pytest.mark.long)])
 def test_an_upload_that_breaks_leaves_nothing(simlab: Lab, simulator: Simulator, mode: str) -> None:
     """Three items wait for one staging: its failure is tried once more, then nobody uploads any more."""
     simlab.setting("retry_attempts", "2")

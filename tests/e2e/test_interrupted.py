@@ -121,7 +121,9 @@ def test_a_closed_terminal_ends_the_client_only(simlab: Lab, simulator: Simulato
     assert machines(lab) == ["a.lab01.example.com", uid]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.long)], ids=lambda one: one.name
+)
 def test_a_stalled_terminal_holds_neither_client_nor_job(
     simlab: Lab, simulator: Simulator, how: signal.Signals
 ) -> None:
@@ -142,7 +144,7 @@ def test_a_stalled_terminal_holds_neither_client_nor_job(
     os.close(slave)
 
 
-@pytest.mark.parametrize("vapp", [None, "lab01"], ids=["folder", "vapp"])
+@pytest.mark.parametrize("vapp", [None, pytest.param("lab01", marks=pytest.mark.long)], ids=["folder", "vapp"])
 def test_a_worker_killed_while_cloning_is_started_again(simlab: Lab, simulator: Simulator, vapp: str | None) -> None:
     lab = simlab
     uid, _ = lab.add_sample("esxi")
@@ -160,7 +162,7 @@ def test_a_worker_killed_while_cloning_is_started_again(simlab: Lab, simulator: 
     assert no_claims(lab)
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staging", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staging", "direct"])
 def test_client_and_worker_killed_while_uploading_and_resumed(simlab: Lab, simulator: Simulator, flag: str) -> None:
     """SIGKILL leaves a half VM and a claim; the next worker takes the claim over and removes the VM."""
     lab = simlab

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from engine.simulator.launcher import Simulator
 from storage import endpoints
 from tests.e2e.lab import MIB, Lab
@@ -60,6 +62,7 @@ def test_by_the_endpoints_default(simlab: Lab) -> None:
     assert parents(lab, added) == [*base, ""]
 
 
+@pytest.mark.long
 def test_the_template_stays_while_linked_clones_stand_on_it(simlab: Lab, simulator: Simulator) -> None:
     lab = simlab
     set_linked(lab)
@@ -84,6 +87,7 @@ def test_the_deep_test_tries_a_linked_clone(simlab: Lab, simulator: Simulator) -
     assert simlab.machines() == {}
 
 
+@pytest.mark.long
 def test_by_the_entry_and_of_a_template_without_the_snapshot(simlab: Lab) -> None:
     lab = simlab
     uid, _ = lab.add_sample("esxi")

@@ -27,7 +27,7 @@ def test_an_ova_is_sent_once_and_the_next_deployment_sends_nothing(lab: Lab) -> 
     assert template["digest"] == f"sha256:{sample.sha256}"
 
 
-@pytest.mark.parametrize("vapp", [None, "lab01"], ids=["pool", "vapp"])
+@pytest.mark.parametrize("vapp", [None, pytest.param("lab01", marks=pytest.mark.long)], ids=["pool", "vapp"])
 def test_what_govc_sees(lab: Lab, vapp: str | None) -> None:
     uid, _ = lab.add_sample("esxi")
     profile = lab.profile("lab01", [entries(uid, "esxi11", "esxi12")], **({"vapp": vapp} if vapp else {}))

@@ -31,7 +31,7 @@ def types(lab: Lab, name: str) -> list[str]:
     return [one["type"] for one in sorted(told, key=lambda one: one["key"])]
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staged", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staged", "direct"])
 def test_network_type_and_address(lab: Lab, flag: str) -> None:
     lab.setting("ff_endpoint_ova_staging", flag)
     uid = add(lab)

@@ -19,7 +19,9 @@ from tests.e2e.conftest import ready
 from tests.e2e.lab import PASSWORD, Lab, Place
 
 POD = "LocalDS_1", "LocalDS_2"
-BOTH = pytest.mark.parametrize("flag", ["true", "false"], ids=["staged", "direct"])
+BOTH = pytest.mark.parametrize(
+    "flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staged", "direct"]
+)
 
 
 @pytest.fixture(params=[True])

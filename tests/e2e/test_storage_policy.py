@@ -29,7 +29,7 @@ def given(lab: Lab, name: str) -> tuple[list[str], int]:
         return sorted({names[one] for one in found.values()}), len(found)
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staged", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staged", "direct"])
 def test_the_vm_and_every_disk_have_it(simlab: Lab, flag: str) -> None:
     lab = simlab
     lab.setting("ff_endpoint_ova_staging", flag)

@@ -104,7 +104,7 @@ def lab(simulator: Simulator, tmp_path: Path) -> Iterator[StoreLab]:
         yield made
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def any_lab(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> Iterator[StoreLab]:
     """A lab on either store."""
     where = str(tmp_path / "slipway.db")

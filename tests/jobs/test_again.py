@@ -109,7 +109,7 @@ def test_a_staging_goes_on_without_the_secret_of_who_began_it(lab: StoreLab, sim
         assert [job.state for job in jobs.stagings(store, 1, uid)] == [State.SUCCEEDED]
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staged", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staged", "direct"])
 def test_what_an_earlier_run_has_filled_is_not_missing(lab: StoreLab, simulator: Simulator, flag: str) -> None:
     """The plan's sum is for the whole deployment, and part of it is there already."""
     lab.setting("ff_endpoint_ova_staging", flag)

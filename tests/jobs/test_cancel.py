@@ -24,7 +24,7 @@ def cancel(lab: StoreLab, deployment: deployments.Deployment) -> None:
         submit.cancel(store, deployments.get(store, deployment.id))
 
 
-@pytest.mark.parametrize("flag", ["true", "false"], ids=["staging", "direct"])
+@pytest.mark.parametrize("flag", ["true", pytest.param("false", marks=pytest.mark.long)], ids=["staging", "direct"])
 def test_while_uploading_the_bytes_stop_at_once(any_lab: StoreLab, simulator: Simulator, flag: str) -> None:
     lab = any_lab
     lab.setting("ff_endpoint_ova_staging", flag)
@@ -112,7 +112,7 @@ def test_cancelled_and_begun_again(lab: StoreLab, simulator: Simulator) -> None:
         assert {item.state for item in deployments.items(store, deployment.id)} == {"succeeded"}
 
 
-@pytest.mark.parametrize("vapp", [None, "lab01"], ids=["folder", "vapp"])
+@pytest.mark.parametrize("vapp", [None, pytest.param("lab01", marks=pytest.mark.long)], ids=["folder", "vapp"])
 def test_removed_when_it_has_ended(lab: StoreLab, vapp: str | None) -> None:
     uid, _ = lab.add_sample("esxi")
     lab.worker()

@@ -23,7 +23,9 @@ def ended(process: "subprocess.Popen[bytes]") -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=lambda number: number.name
+)
 def test_stopped_while_uploading_and_started_again(any_lab: StoreLab, simulator: Simulator, how: int) -> None:
     lab = any_lab
     uid, _ = lab.add_sample("esxi", [8 * MIB])
