@@ -95,6 +95,7 @@ def end_worker(store: Store) -> int:
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
+@pytest.mark.long
 def test_1_gib(tmp_path: Path) -> None:
     assert peak_of_staging(tmp_path, GIB) < LIMIT_KIB
 

@@ -58,6 +58,7 @@ def test_cancelled_while_uploading_leaves_nothing_and_resumes(simlab: Lab, simul
     assert (resumed["state"], resumed["items"][0]["state"]) == ("succeeded", "succeeded")
 
 
+@pytest.mark.long
 def test_what_made_vms_before_is_kept_by_cancel(simlab: Lab, simulator: Simulator) -> None:
     lab = simlab
     uid, _ = lab.add_sample("esxi")
@@ -71,6 +72,7 @@ def test_what_made_vms_before_is_kept_by_cancel(simlab: Lab, simulator: Simulato
     until(lambda: machines(lab) == [NAME, uid])
 
 
+@pytest.mark.long
 def test_retried_with_the_profile_whose_values_were_deleted(simlab: Lab, simulator: Simulator) -> None:
     lab = simlab
     uid, _ = lab.add_sample("esxi")

@@ -156,6 +156,7 @@ def test_the_profiles_networks_win_over_the_components(lab: Lab) -> None:
     assert (refused.code, "nowhere" in refused.err) == (3, True)
 
 
+@pytest.mark.long
 def test_a_policy_that_was_changed_after_staging_is_given_to_the_clones(simlab: Lab) -> None:
     uid = add(simlab, {"IPAllocationPolicy": "dhcpPolicy"})
     simlab.ok("template", "stage", uid, "--endpoint", simlab.name)

@@ -116,6 +116,7 @@ def test_a_datastore_cluster_is_filled_evenly(podlab: Lab, flag: str) -> None:
         assert {item.name: item.datastore for item in deployments.items(store, 1)} == chosen
 
 
+@pytest.mark.long
 def test_a_member_in_maintenance_is_left_out(podlab: Lab, vcenter: Simulator) -> None:
     lab = podlab
     uid, _ = lab.add_sample("esxi")
@@ -133,6 +134,7 @@ def test_a_member_in_maintenance_is_left_out(podlab: Lab, vcenter: Simulator) ->
     assert lab.slipway("endpoint", "test", lab.name).code == 1
 
 
+@pytest.mark.long
 def test_a_job_that_goes_on_keeps_the_datastore_that_was_chosen(podlab: Lab, vcenter: Simulator) -> None:
     lab = podlab
     uid, _ = lab.add_sample("esxi")

@@ -124,10 +124,12 @@ def test_two_consoles_of_one_store(one: Host, simulator: Simulator) -> None:
     of_one_store(one, simulator, 1)
 
 
+@pytest.mark.long
 def test_two_rows_on_one_folder(one: Host) -> None:
     by_two_rows(one, two_rows(one), 1)
 
 
+@pytest.mark.long
 def test_two_stores_on_one_folder(one: Host, simulator: Simulator, tmp_path: Path) -> None:
     with another(simulator, tmp_path / "two") as other:
         of_two_stores(one, other, 1)

@@ -10,6 +10,7 @@ from tests.e2e.lab import entries
 from tests.jobs.conftest import StoreLab, until
 
 
+@pytest.mark.long
 def test_a_client_does_not_wait_for_workers_that_end_at_once(lab: StoreLab) -> None:
     """The durable runner's file is damaged; what was asked for is carried out once it is out of the way."""
     uid, _ = lab.add_sample("esxi")

@@ -132,6 +132,7 @@ def test_at_most_so_many_deployments_at_once_and_by_priority(lab: StoreLab, simu
     assert by_end == [made["lab03"].id, made["lab01"].id, made["lab02"].id]
 
 
+@pytest.mark.long
 def test_at_most_so_many_on_one_endpoint(lab: StoreLab, simulator: Simulator) -> None:
     for name in ("deployments_per_endpoint", "vms_per_endpoint"):
         lab.setting(name, "1")
