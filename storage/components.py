@@ -1,5 +1,6 @@
 """Components: the catalog of OVAs, as read from zPodLibrary files."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
@@ -82,6 +83,13 @@ def listing(store: Store) -> list[Component]:
     """Every component by uid."""
     with store.read() as tx:
         return [_component(row) for row in tx.execute(select(components).order_by(components.c.uid)).mappings()]
+
+
+def some(store: Store, uids: Collection[str]) -> dict[str, Component]:
+    """Those of these uids that there are, by uid."""
+    with store.read() as tx:
+        rows = tx.execute(select(components).where(components.c.uid.in_(uids))).mappings()
+        return {row["uid"]: _component(row) for row in rows}
 
 
 def update(store: Store, uid: str, /, **changes: Any) -> Component:

@@ -69,9 +69,8 @@ class Staging:
 
 def component_to_stage(store: Store, name: str) -> Component:
     """The component of that uid as its own spec asks, else the one whose template has that name. Raises NotFound."""
-    known = components.listing(store)
-    own = next((one for one in known if one.uid == name), None)
-    return own or component_named(name, known) or components.get(store, name)
+    own = components.some(store, [name]).get(name)
+    return own or component_named(name, components.listing(store)) or components.get(store, name)
 
 
 def stageable_package(store: Store, component: Component) -> Package:

@@ -112,7 +112,7 @@ def _settle(site: Site, folder: FolderRef, uid: str) -> Iterator[Swept]:
 def _wanted(site: Site, left: Sequence[Leftover]) -> Component | None:
     """The catalog's component that these were made from, asking for their variant."""
     made = left[0].made
-    found = next((one for one in components.listing(site.store) if one.uid == made.component), None)
+    found = components.some(site.store, [made.component]).get(made.component)
     return found and in_variant(found, made.option, made.provisioning or THIN)
 
 

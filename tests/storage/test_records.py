@@ -206,3 +206,10 @@ def test_a_change_committed_late_is_another_version(store: Store) -> None:
             seen.append(audit.version(store))
     seen.append(audit.version(store))
     assert len(set(seen)) == len(seen)
+
+
+def test_some_components_are_those_that_there_are(store: Store) -> None:
+    components.put(store, ESXI)
+    components.put(store, replace(ESXI, uid="esxi-9", version="9"))
+    assert components.some(store, [ESXI.uid, "none"]) == {ESXI.uid: ESXI}
+    assert components.some(store, []) == {}
