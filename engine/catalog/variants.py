@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from engine.errors import BadPackage
+from storage import components
 from storage.components import Component
+from storage.store import Store
 
 Provisioning = Literal[
     "thin",
@@ -94,6 +96,11 @@ def component_named(name: str, known: Iterable[Component]) -> Component | None:
     plain = [in_variant(one, "", THIN) for one in alike if one.uid == name]
     offered = (variant for one in alike for variant in _offered(one) if template_name(variant) == name)
     return next(iter([*own, *plain]), None) or next(offered, None)
+
+
+def component_of_template(store: Store, name: str) -> Component:
+    """The same, of the store's components. Raises NotFound with the nearest uid."""
+    return component_named(name, components.listing(store)) or components.get(store, name)
 
 
 def _offered(component: Component) -> Iterator[Component]:

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass, field, replace
 
 from engine.catalog.profiles import Profile, profile_of
-from engine.catalog.variants import component_named
+from engine.catalog.variants import component_of_template
 from engine.errors import BadInput, Conflict
-from storage import audit, components, deployments, endpoints, jobs
+from storage import audit, deployments, endpoints, jobs
 from storage.deployments import REMOVED, Deployment
 from storage.endpoints import Endpoint
 from storage.jobs import PRIORITY, Job, Kind
@@ -58,8 +58,7 @@ def remove(store: Store, deployment: Deployment) -> Job:
 
 def stage(store: Store, endpoint: Endpoint, uid: str) -> Job:
     """Queue the staging of the template of that name, or join the one under way. Raises NotFound."""
-    if component_named(uid, components.listing(store)) is None:
-        components.get(store, uid)
+    component_of_template(store, uid)
     return jobs.create_stage(store, endpoint.id, uid)
 
 

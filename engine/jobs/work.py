@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from engine.cancel import Cancel
-from engine.catalog.variants import component_named
+from engine.catalog.variants import component_of_template
 from engine.deploy.plan import Plan, PlannedItem, make_plan
 from engine.errors import ClaimLost, Conflict
 from engine.jobs.recorder import Recorder
@@ -21,7 +21,7 @@ from engine.staging.templates import claim_endpoint
 from engine.vsphere.inventory import find_network
 from engine.vsphere.refs import VAppRef, moid
 from engine.vsphere.vapps import find_vapp, make_vapp
-from storage import components, deployments
+from storage import deployments
 from storage.deployments import Deployment, Item
 from storage.jobs import Job
 from storage.store import Store
@@ -85,7 +85,7 @@ class Work:
         which began it. Raises BadInput, Conflict, BadPackage, NotFound.
         """
         name = self.job.component_uid or ""
-        component = component_named(name, components.listing(self.store)) or components.get(self.store, name)
+        component = component_of_template(self.store, name)
         package = stageable_package(self.store, component)
         if self.job.deployment_id is None:
             return parked(self.site, component, package)

@@ -19,7 +19,7 @@ from engine.cancel import Cancel
 from engine.catalog.admission import admit
 from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
-from engine.catalog.variants import component_named, template_name, variant_of
+from engine.catalog.variants import component_of_template, template_name, variant_of
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
 from engine.ova.package import Package
 from engine.progress import Watcher
@@ -70,7 +70,7 @@ class Staging:
 def component_to_stage(store: Store, name: str) -> Component:
     """The component of that uid as its own spec asks, else the one whose template has that name. Raises NotFound."""
     own = components.some(store, [name]).get(name)
-    return own or component_named(name, components.listing(store)) or components.get(store, name)
+    return own or component_of_template(store, name)
 
 
 def stageable_package(store: Store, component: Component) -> Package:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.catalog.limits import limits_of
-from engine.catalog.variants import THIN, Variant, component_named, in_variant, variant_of
+from engine.catalog.variants import THIN, Variant, component_named, component_of_template, in_variant, variant_of
 from engine.errors import Gone, NotFound
 from engine.ova.package import Package
 from engine.site import Site
@@ -309,8 +309,7 @@ def find(site: Site, uid: str) -> Template:
     for template in listing(site, components.listing(site.store)):
         if template.uid == uid:
             return template
-    if component_named(uid, components.listing(site.store)) is None:
-        components.get(site.store, uid)
+    component_of_template(site.store, uid)  # a name that is nobody's is told with the nearest one
     raise NotFound(
         "no template",
         on=path_of(site, uid),
