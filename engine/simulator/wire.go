@@ -37,11 +37,11 @@ func (vc *vcenter) wire(next http.Handler) http.Handler {
 		case "drop":
 			reset(w)
 		case "gone":
-			reset(w)
-			_ = vc.door.set(false)
+			_ = vc.door.set(false) // first: whoever sees the reset may open it again
 			if rule.Delay > 0 {
 				time.AfterFunc(rule.delay(), func() { _ = vc.door.set(true) })
 			}
+			reset(w)
 		case "stall":
 			rule.pause(rule.delay(), r.Context().Done())
 			switch {
