@@ -355,8 +355,13 @@ def test_what_somebody_else_wrote_on_the_screen_goes_with_r(store: Store, tmp_pa
     with tmux(tmp_path) as window:
         window.start(SLIPWAY, environment(store.location, TERM="tmux-256color"), 80, 24)
         window.shows(READY)
-        window.tty.write_text("\x1b[2;2HBroadcast message from root")
-        window.shows("Broadcast message from root")
+
+        def broadcast() -> bool:
+            window.tty.write_text("\x1b[2;2HBroadcast message from root")
+            return "Broadcast message from root" in window.screen()
+
+        # The console may still draw these cells once more, with what it has just read: said again until it is there.
+        until(broadcast)
         window.keys("r")
         until(lambda: "Broadcast" not in window.screen() and READY in window.screen())
         window.keys("q")
