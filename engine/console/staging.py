@@ -1,13 +1,14 @@
 """What the console does with templates: stage, verify, cancel, remove, by the functions of `slipway template`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from engine.catalog.admission import check
 from engine.catalog.supply import obstacle
 from engine.catalog.variants import template_name
 from engine.console.desk import Desk
+from engine.console.offers import Offer, offers_by_uid
 from engine.console.several import failures, tell, to_each
 from engine.console.templates import Lacks, lacks
 from engine.deploy.fit import hardware_findings
@@ -44,22 +45,26 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What can be staged, and where; `lacks` when there is nothing to choose from."""
+    """What can be staged, and where; `lacks` when there is nothing to choose from. `offers`: the options of those
+    components that have some, by uid.
+    """
 
     components: tuple[str, ...]
     endpoints: tuple[str, ...]
     lacks: Lacks = Lacks.NOTHING
+    offers: Mapping[str, tuple[Offer, ...]] = field(default_factory=dict)
 
 
 def choices(desk: Desk) -> Choices:
     """The components that may be staged, and every endpoint."""
     known = desk.catalog.listing()
-    ready = tuple(one.uid for one in known if one.enabled and one.kind is Kind.L1 and not obstacle(one))
+    stageable = [one for one in known if one.enabled and one.kind is Kind.L1 and not obstacle(one)]
+    ready = tuple(one.uid for one in stageable)
     names = tuple(one.name for one in endpoints.listing(desk.store))
     missing = lacks(desk)
     if missing in (Lacks.ENDPOINT, Lacks.COMPONENT):
         return Choices(ready, names, missing)
-    return Choices(ready, names, Lacks.NOTHING if ready else Lacks.OVA)
+    return Choices(ready, names, Lacks.NOTHING if ready else Lacks.OVA, offers_by_uid(stageable))
 
 
 def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:

@@ -10,6 +10,7 @@ from engine.console.desk import Pulse
 from engine.console.endpoints import EndpointRow
 from engine.console.locks import LockRow
 from engine.console.logs import LogLine
+from engine.console.offers import Offer
 from engine.console.plans import Choices as DeployChoices
 from engine.console.rates import Transfer
 from engine.console.settings import SettingRow
@@ -400,7 +401,14 @@ ROWS: Mapping[str, Sequence[Any]] = {
     "components": COMPONENTS,
 }
 
-STAGEABLE = StageChoices(("esxi-8.0u3g", "zcore-13.5"), ("vc-01.lab", "vc-02.lab"))
+OFFERS = {
+    "zcore-13.5": (
+        Offer("zcore-13.5", "", "small: Small (2 vCPU, 4 GB)"),
+        Offer("zcore-13.5+large", "large", "large: Large (8 vCPU, 32 GB)"),
+    )
+}
+
+STAGEABLE = StageChoices(("esxi-8.0u3g", "zcore-13.5"), ("vc-01.lab", "vc-02.lab"), offers=OFFERS)
 
 DEPLOYABLE = DeployChoices(("vc-01.lab", "vc-02.lab"), ("esxi-8.0u3g", "zcore-13.5", "vcsa-8.0u3"))
 """What the forms of staging and of a deployment offer."""

@@ -103,6 +103,7 @@ def questions() -> list[Scene]:
         "endpoint-remove": Scene("", "endpoints", keys=("X",), answer=standing),
         "endpoint-remove-wrong-name": Scene("", "endpoints", keys=("X", "=vc-02", "enter"), answer=standing),
         "template-stage": Scene("", "templates", keys=("a",), answer=STAGEABLE),
+        "template-stage-option": Scene("", "templates", keys=("a", "z", "enter"), answer=STAGEABLE),
         "template-remove": Scene("", "templates", keys=("X",)),
         "template-detail": Scene("", "templates", keys=("j", "enter")),
         "deployment": Scene("", "deploys", keys=("enter",)),

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from engine.console.offers import offers
+from engine.ova.descriptor import DeploymentOption
 from engine.simulator.launcher import Simulator
 from engine.site import open_site
 from storage import components, endpoints, jobs
 from storage.jobs import State
 from storage.store import Store
 from tests.e2e.conftest import ready
-from tests.e2e.lab import MIB, PASSWORD, Lab, Place
+from tests.e2e.lab import MIB, PASSWORD, Lab, Place, sample_ova
 from tests.staging.ground import Party
 from tests.tui.driver import Driver, drive
 from tui.screens.confirm import Confirm
@@ -105,6 +107,46 @@ def test_a_component_is_staged_from_an_empty_page(lab: Lab, store: Store) -> Non
     lab.vcenter.admin.nfc("slow", bytes_per_second=16 * MIB)
     drive(store, "templates", scenario, standing="empty")
     assert in_folder(lab) == [BIG]
+
+
+def test_a_deployment_option_is_chosen_where_the_ova_offers_some(lab: Lab, store: Store) -> None:
+    """Each is a template of its own; a component without options is not asked for one."""
+    options = (DeploymentOption("small", "Small", default=True), DeploymentOption("big", "For 1000 hosts"))
+    sample = sample_ova(lab.folder / "nsx.ova", "nsx", deployment_options=options)
+    lab.add_component("nsx", sample.path)
+
+    async def scenario(driver: Driver) -> None:
+        await driver.press("a")
+        form = await driver.shown(Form)
+        assert form.values == {"component": UID, "endpoint": "vc01"}
+        await driver.press("n")
+        await driver.until(lambda: form.values.get("option") == "small: Small", "the OVF's default")
+        await driver.press("enter", "right", "enter")
+        assert form.values == {"component": "nsx-1.0", "option": "big: For 1000 hosts", "endpoint": "vc01"}
+        await driver.press("shift+tab", "shift+tab", "e", "n", "enter", "enter", "enter")
+        await driver.said("staging nsx-1.0+big on vc01")
+        await driver.rows(state_is("staged", "nsx-1.0+big"), "staged")
+
+    drive(store, "templates", scenario, standing="empty")
+    assert in_folder(lab) == ["nsx-1.0+big"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({}, [("nsx-1.0", "", "small: Small"), ("nsx-1.0+big", "big", "big")]),
+        ({"Deployment": "big"}, [("nsx-1.0+big", "", "big"), ("nsx-1.0+small", "small", "small: Small")]),
+    ],
+)
+def test_what_the_component_asks_for_is_offered_first(
+    lab: Lab, store: Store, spec: dict[str, str], told: list[tuple[str, str, str]]
+) -> None:
+    options = (DeploymentOption("big"), DeploymentOption("small", "Small", default=True))
+    sample = sample_ova(lab.folder / "nsx.ova", "nsx", deployment_options=options)
+    lab.add_component("nsx", sample.path, component_deploy_govc_spec=spec)
+    assert [(one.template, one.option, one.told) for one in offers(components.get(store, "nsx-1.0"))] == told
+    sample.path.write_bytes(b"")
+    assert offers(components.get(store, "nsx-1.0")) == ()
 
 
 def test_what_cannot_be_staged_is_told_in_the_form(lab: Lab, store: Store) -> None:

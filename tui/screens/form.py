@@ -1,7 +1,7 @@
 """A form: fields one below the other, below them what is wrong. It stays until the engine has accepted it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -30,7 +30,10 @@ MOST, MOST_WRONG, FRAME = 16, 6, 4
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. With `choices` it is one of those, else text; `secret` is not shown. `hint` is for an empty one."""
+    """One field. With `choices` it is one of those, else text; `secret` is not shown. `hint` is for an empty one.
+
+    With `of`, the field whose value decides: it is one of the `offers` to that value, and there only where some are.
+    """
 
     name: str
     label: str
@@ -38,6 +41,8 @@ class Field:
     hint: str = ""
     secret: bool = False
     choices: tuple[str, ...] = ()
+    of: str = ""
+    offers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Submit = Callable[["Form", Mapping[str, str]], None]
@@ -82,10 +87,10 @@ class Form(ModalScreen[bool]):
         with Vertical(id="box"):
             yield FrameLine(id="title")
             with VerticalScroll(id="fields", can_focus=False):
-                for field in self._fields:
-                    with Horizontal(classes="field"):
-                        yield Label(field.label)
-                        yield _widget(field)
+                for one in self._fields:
+                    with Horizontal(classes="field", id=f"field-{one.name}"):
+                        yield Label(one.label)
+                        yield _widget(one)
             yield Lines(id="wrong")
             yield FrameLine(id="keys")
 
@@ -97,11 +102,20 @@ class Form(ModalScreen[bool]):
         self._say([])
         for one in self.query(Input):
             one.cursor_blink = False
+        for one in self._fields:
+            if one.of:
+                self._offer(one)
 
     @property
     def values(self) -> dict[str, str]:
-        """What the fields hold now."""
-        return {field.name: self._text(field) for field in self._fields}
+        """What the fields that are there hold now."""
+        return {one.name: self._value(one.name) for one in self._fields if self._is_there(one)}
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        """Another value offers other choices."""
+        for one in self._fields:
+            if one.of and one.of == event.choice.id:
+                self._offer(one)
 
     def on_choice_taken(self) -> None:
         """As in a field with text."""
@@ -109,8 +123,8 @@ class Form(ModalScreen[bool]):
 
     def on_input_submitted(self) -> None:
         """Enter goes on, and in the last field it sends."""
-        last = self.query_one(f"#{self._fields[-1].name}")
-        if self.focused is last:
+        *_, last = self.values
+        if self.focused is self.query_one(f"#{last}"):
             self.action_submit()
         else:
             self.app.action_focus_next()
@@ -145,8 +159,21 @@ class Form(ModalScreen[bool]):
         self._busy = False
         self._say([])
 
-    def _text(self, field: Field) -> str:
-        widget = self.query_one(f"#{field.name}")
+    def _offer(self, one: Field) -> None:
+        """Let it choose among what there is now."""
+        offered = self._offered(one)
+        if offered:
+            self.query_one(f"#{one.name}", Choice).offer(offered)
+        self.query_one(f"#field-{one.name}").display = bool(offered)
+
+    def _offered(self, one: Field) -> tuple[str, ...]:
+        return one.offers.get(self._value(one.of), ())
+
+    def _is_there(self, one: Field) -> bool:
+        return not one.of or bool(self._offered(one))
+
+    def _value(self, name: str) -> str:
+        widget = self.query_one(f"#{name}")
         return widget.value if isinstance(widget, Input | Choice) else ""
 
     def _say(self, lines: list[Line]) -> None:
@@ -167,14 +194,14 @@ class Form(ModalScreen[bool]):
         )
 
 
-def _widget(field: Field) -> Widget:
-    if field.choices:
-        return Choice(field.choices, field.value or field.choices[0], id=field.name)
+def _widget(one: Field) -> Widget:
+    if one.choices or one.of:
+        return Choice(one.choices, one.value or next(iter(one.choices), ""), id=one.name)
     return Input(
-        field.value,
-        placeholder=field.hint,
-        password=field.secret,
-        id=field.name,
+        one.value,
+        placeholder=one.hint,
+        password=one.secret,
+        id=one.name,
         select_on_focus=False,
         compact=True,
     )

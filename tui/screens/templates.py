@@ -77,20 +77,26 @@ class TemplatesPage(Page):
         name = self.row.component if self.row is not None else ""
         uid = max((one for one in choices.components if name.startswith(one)), key=len, default="")
         where = self.row.endpoint if self.row is not None else ""
+        options = {of: tuple(one.told for one in offered) for of, offered in choices.offers.items()}
         fields = (
             _one_of(Field, "component", choices.components, uid),
+            Field("option", "option", of="component", offers=options),
             _one_of(Field, "endpoint", choices.endpoints, where),
         )
-        self.app.push_screen(Form("Stage a component", fields, self._stage_chosen))
 
-    def _stage_chosen(self, form: "Form", values: Mapping[str, str]) -> None:
-        uid, endpoint = values["component"], values["endpoint"]
+        def submit(form: Form, values: Mapping[str, str]) -> None:
+            offered = choices.offers.get(values["component"], ())
+            chosen = (one.template for one in offered if one.told == values.get("option"))
+            self._stage_chosen(form, next(chosen, values["component"]), values["endpoint"])
 
+        self.app.push_screen(Form("Stage a component", fields, submit))
+
+    def _stage_chosen(self, form: "Form", template: str, endpoint: str) -> None:
         def done(_: None) -> None:
             form.done()
-            self.say(f"staging {uid} on {endpoint}", "ok")
+            self.say(f"staging {template} on {endpoint}", "ok")
 
-        self.app.feed.ask(_doing("stage", [(endpoint, uid)]), done, form.wrong)
+        self.app.feed.ask(_doing("stage", [(endpoint, template)]), done, form.wrong)
 
     def act_template_restage(self) -> None:
         """Stage the component's present OVA; the old template goes when nothing stands on it."""

@@ -25,18 +25,32 @@ class Choice(Painter, can_focus=True):
     class Taken(Message):
         """Enter: this value it is."""
 
+    class Changed(Message):
+        """It has another value: somebody chose it."""
+
+        def __init__(self, choice: "Choice") -> None:
+            super().__init__()
+            self.choice = choice
+
     def __init__(self, choices: tuple[str, ...], value: str, id: str | None = None) -> None:  # noqa: A002
         """`value` is one of `choices`."""
         super().__init__(id=id)
         self._choices, self.value = choices, value
         self._typed = ""
 
+    def offer(self, choices: tuple[str, ...]) -> None:
+        """From now on it is one of these; the first, unless it was one of them already."""
+        self._choices = choices
+        if self.value not in choices:
+            self.value = choices[0]
+        self._typed = ""
+        self.refresh()
+
     def action_turn(self, by: int) -> None:
         """The next value, or the one before."""
         at = self._choices.index(self.value) if self.value in self._choices else 0
-        self.value = self._choices[(at + by) % len(self._choices)]
         self._typed = ""
-        self.refresh()
+        self._choose(self._choices[(at + by) % len(self._choices)])
 
     def action_take(self) -> None:
         """Go on with it."""
@@ -51,9 +65,14 @@ class Choice(Painter, can_focus=True):
             begins = [one for one in self._choices if one.lower().startswith(typed)]
             found = begins or [one for one in self._choices if typed in one.lower()]
             if found:
-                self._typed, self.value = typed, found[0]
-                self.refresh()
+                self._typed = typed
+                self._choose(found[0])
                 return
+
+    def _choose(self, value: str) -> None:
+        self.value = value
+        self.refresh()
+        self.post_message(self.Changed(self))
 
     def on_focus(self) -> None:
         """Shown as the field that has the keys."""
