@@ -47,13 +47,18 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class PlannedVm:
-    """One VM of the plan. `way`: staged, direct, skipped, "" where a problem is in its way; `why` it is not staged."""
+    """One VM of the plan. `template`: the component's uid, with its variant; `way`: staged, direct, skipped, "" where a
+    problem is in its way; `why` it is not staged, or no linked clone. `host` is "" where vCenter chooses one.
+    """
 
     name: str
     address: str
-    component: str
+    template: str
     way: str
     why: str
+    linked: bool = False
+    datastore: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +162,19 @@ def _preview(made: Plan, ordered: submit.Ordered, power_on: bool) -> Preview:
 
 
 def _vm(entry: Entry, profile: Profile, item: PlannedItem | None) -> PlannedVm:
+    name, address = entry.vm_name(profile.domain), str(profile.address(entry))
+    if item is None:
+        return PlannedVm(name, address, entry.component_uid, way="", why="")
+    place = item.place
     return PlannedVm(
-        name=entry.vm_name(profile.domain),
-        address=str(profile.address(entry)),
-        component=entry.component_uid,
-        way=str(item.way) if item else "",
-        why=item.why if item else "",
+        name=name,
+        address=address,
+        template=item.template,
+        way=str(item.way),
+        why=item.why,
+        linked=item.linked,
+        datastore=place.datastore_name if place else "",
+        host=place.host_name if place else "",
     )
 
 

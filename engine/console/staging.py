@@ -11,8 +11,8 @@ from engine.console.desk import Desk
 from engine.console.offers import Offer, offers_by_uid
 from engine.console.several import failures, tell, to_each
 from engine.console.templates import Lacks, lacks
-from engine.deploy.fit import hardware_findings
 from engine.errors import Conflict, SlipwayError
+from engine.fit import hardware_findings
 from engine.jobs import submit
 from engine.site import Site, open_site
 from engine.staging import remove as removal

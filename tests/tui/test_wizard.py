@@ -1,6 +1,7 @@
 """The wizard without an engine: what was filled in as a profile, the plan in lines, leaving while it is planned."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -11,6 +12,7 @@ from engine.jobs.submit import Ordered
 from tests.tui.conftest import FixedFeed, fixed, until
 from tests.tui.waiting import Waiting
 from tui.present import wizard
+from tui.present.plan import plan
 from tui.present.text import Line
 from tui.present.wizard import AFTER, BESIDE, Vm
 from tui.screens.page import STAYS
@@ -102,7 +104,7 @@ def test_the_plan_tells_all_within_the_width(width: int) -> None:
     problem = Problem(
         "no portgroup named x: there is " + ", ".join(f"pg-{number}" for number in range(30)), "check the name"
     )
-    lines = wizard.plan(preview(problem, way="direct", why="the template is tampered: its disks were changed"), width)
+    lines = plan(preview(problem, way="direct", why="the template is tampered: its disks were changed"), width)
     shown = text(lines)
     assert max(sum(cell_len(text) for text, _ in line) for line in lines) <= width
     for told in (
@@ -118,8 +120,23 @@ def test_the_plan_tells_all_within_the_width(width: int) -> None:
     assert "s3cret" not in repr(preview())
 
 
+def test_the_plan_tells_where_the_vms_go_and_how_they_are_made() -> None:
+    vms = (
+        PlannedVm("a.lab01.lan", "10.1.2.3", "nsx-1.0+small", "staged", "", True, "vsan", "esx1"),
+        PlannedVm("b.lab01.lan", "10.1.2.4", "nsx-1.0", "staged", "full clone: vdisks", False, "vsan", "esx1"),
+        PlannedVm("c.lab01.lan", "10.1.2.5", "zcore-1.0", "skipped", "it is there already"),
+    )
+    shown = text(plan(replace(preview(), vms=vms), 76))
+    assert "a.lab01.lan 10.1.2.3 staged, linked nsx-1.0+small" in shown
+    assert "b.lab01.lan 10.1.2.4 staged         nsx-1.0 " in shown
+    assert "place   vsan, host esx1\n" in shown
+    elsewhere = replace(vms[0], datastore="nfs", host="")
+    shown = text(plan(replace(preview(), vms=(*vms, elsewhere)), 76))
+    assert "place   vsan, host esx1: a, b\n        nfs, host chosen by DRS: a\n" in shown
+
+
 def test_with_every_vm_in_trouble_nothing_is_said_of_bytes() -> None:
-    shown = text(wizard.plan(preview(Problem("a", ""), Problem("b", ""), way=""), 76))
+    shown = text(plan(preview(Problem("a", ""), Problem("b", ""), way=""), 76))
     assert "2 problems" in shown
     assert "upload" not in shown
 

@@ -1,15 +1,9 @@
-"""What is filled in for a deployment, as a profile; and the plan of it in lines. Pure functions."""
+"""What is filled in for a deployment, as a profile. Pure functions."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from cli.units import size
-from tui.present.text import Line, fit, printable, wrapped
-
-if TYPE_CHECKING:
-    from engine.console.plans import Preview
+from typing import Any
 
 AFTER, BESIDE = "after", "beside"
 """A VM is begun when the one above has ended, or together with it."""
@@ -71,48 +65,3 @@ def _entry(vm: Vm) -> dict[str, Any]:
     elif host:
         entry["ip"] = host
     return entry
-
-
-def plan(preview: "Preview", width: int, advice: Callable[[str], str] = str) -> list[Line]:
-    """What is going to be done, and every problem with what to do about it, as `advice` tells that."""
-    lines: list[Line] = []
-    if preview.problems:
-        count = len(preview.problems)
-        lines.append(((f"! It cannot be deployed: {count} problem{'s' if count > 1 else ''}.", "bad"),))
-        for number, problem in enumerate(preview.problems, 1):
-            lines += [((line, "bad"),) for line in wrapped(f"{number}. {problem.what}", width)]
-            lines += (
-                [((f"   {line}", "plain"),) for line in wrapped(advice(problem.fix), width - 3)] if problem.fix else []
-            )
-        lines.append(())
-    vms = preview.vms
-    name = min(34, max([4, *(len(vm.name) for vm in vms)]))
-    address = max([7, *(len(vm.address) for vm in vms)])
-    uid = max(9, width - name - address - 11)
-    head = f"{fit('VM', name)} {fit('Address', address)} {fit('Path', 8)} {fit('Component', uid)}"
-    lines.append(((head, "head"),))
-    for vm in vms:
-        lines.append(
-            (
-                (f"{fit(printable(vm.name), name)} {fit(vm.address, address)} ", "plain"),
-                (fit(vm.way or "! not", 8) + " ", {"staged": "ok", "": "bad"}.get(vm.way, "warn")),
-                (fit(printable(vm.component), uid), "dim"),
-            )
-        )
-    for why in dict.fromkeys(vm.why for vm in vms if vm.why):
-        told = [vm.name.partition(".")[0] for vm in vms if vm.why == why]
-        who = ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
-        lines += [((line, "warn"),) for line in wrapped(f"{who}: {why}", width)]
-    if any(vm.way for vm in vms):
-        space = f"{size(preview.space_needed)} needed, {size(preview.space_free)} free"
-        lines += [
-            (),
-            (("stage   ", "dim"), (printable(", ".join(preview.to_stage)) or "nothing", "plain")),
-            (("upload  ", "dim"), (size(preview.upload_bytes), "plain")),
-            (("space   ", "dim"), (space, "bad" if preview.space_needed > preview.space_free else "plain")),
-            (("power   ", "dim"), ("on at the end" if preview.power_on else "left off", "plain")),
-        ]
-    for warning in preview.warnings:
-        lines += [(), *[((line, "warn"),) for line in wrapped(f"! {warning.what}", width)]]
-        lines += [((f"  {line}", "plain"),) for line in wrapped(advice(warning.fix), width - 2)]
-    return lines

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from engine.errors import SlipwayError
-from tui.present import frame, wizard
+from tui.present import frame
+from tui.present import plan as present
 from tui.present.text import Line
 from tui.screens.framed import Framed
 from tui.screens.page import STAYS, staying
@@ -40,7 +41,7 @@ class PlanScreen(Framed):
 
     def on_resize(self) -> None:
         """As wide as there is room."""
-        self.query_one(Lines).show(wizard.plan(self._preview, max(40, self.size.width - 4), self.app.advice))
+        self.query_one(Lines).show(present.plan(self._preview, max(40, self.size.width - 4), self.app.advice))
         best = [("j k", "scroll"), ("esc", "back, to change it")]
         self.show_keys(best if self._preview.problems else [("enter", "deploy"), *best])
 
