@@ -48,7 +48,7 @@ def stage(
     from engine.cancel import Cancel
     from engine.catalog.admission import check
     from engine.catalog.variants import in_variant, template_name
-    from engine.deploy.fit import hardware_findings
+    from engine.fit import hardware_findings
     from engine.jobs import submit
     from engine.site import open_site
     from engine.staging.stage import component_to_stage, parked, stageable_package

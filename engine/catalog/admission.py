@@ -1,6 +1,7 @@
 """Whether a package may be used: its licence was accepted, its signature proves what the endpoint asks for.
 
-The plan, staging and direct imports ask here, before the first byte is sent.
+The plan, staging and direct imports ask here, before the first byte is sent. Whether it fits the endpoint's hosts is
+looked at by `engine.fit`, whose findings they hand in.
 """
 
 import logging
@@ -109,10 +110,16 @@ def check(
 
 
 def admit(
-    store: Store, endpoint: Endpoint, component: Component, package: Package, item: str, watcher: Watcher
+    store: Store,
+    endpoint: Endpoint,
+    component: Component,
+    package: Package,
+    item: str,
+    watcher: Watcher,
+    more: Iterable[Finding] = (),
 ) -> None:
     """Right before its first byte is sent for `item`: refuse it, or tell its warnings. Raises as `check`."""
-    warnings = check(store, endpoint, component, package)
+    warnings = check(store, endpoint, component, package, more)
     for warning in warnings:
         log.warning("%s: %s; %s", item, warning, warning.fix)
     if warnings:

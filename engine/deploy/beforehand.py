@@ -11,10 +11,10 @@ from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_networks, render_properties
 from engine.catalog.variants import in_variant
-from engine.deploy.fit import hardware_findings, is_nested, nested_findings, space_findings
 from engine.deploy.values import value_findings
 from engine.deploy.variables import read_password, variables_for
 from engine.errors import BadInput, BadPackage, NotFound, SlipwayError
+from engine.fit import hardware_findings, is_nested, nested_findings, space_findings
 from engine.ova.check import compare_digests, digest_bytes, examine
 from engine.ova.findings import Finding, worst_first
 from engine.ova.integrity import listed

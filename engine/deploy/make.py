@@ -27,6 +27,7 @@ from engine.errors import (
     StagingFault,
     VSphereFault,
 )
+from engine.fit import hardware_findings
 from engine.progress import Watcher
 from engine.site import Site
 from engine.staging import identity
@@ -150,7 +151,8 @@ def _found_or_imported(making: Making) -> VmRef:
             why=f"{item.component.uid} has no OVA file",
             fix=f"slipway component set-file {item.component.uid} OVA",
         )
-    admit(site.store, site.endpoint, item.component, package, item.name, making.watcher)
+    fits = hardware_findings(site, package)
+    admit(site.store, site.endpoint, item.component, package, item.name, making.watcher, fits)
     making.watcher.began(item.name, "importing", f"uploading {package.name}")
     making.watcher.expects(item.name, upload_bytes(package))
     request = ImportRequest(

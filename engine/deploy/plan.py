@@ -17,7 +17,6 @@ from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_annotation, render_networks, render_properties
 from engine.catalog.supply import obstacle
 from engine.catalog.variants import in_variant, template_name, variant_of
-from engine.deploy.fit import hardware_findings, is_nested, nested_findings
 from engine.deploy.linking import kind_of_clone
 from engine.deploy.nics import PlannedNic, macs_in_use, macs_of_entry, taken_macs
 from engine.deploy.ours import is_half_made, is_ours, not_ours, vms_around
@@ -25,6 +24,7 @@ from engine.deploy.placement import Place, Placer
 from engine.deploy.values import declared, given, value_findings
 from engine.deploy.variables import variables_for
 from engine.errors import BadInput, Conflict, NoSpace, NotFound, PlanRefused, SlipwayError, VSphereFault
+from engine.fit import hardware_findings, is_nested, nested_findings
 from engine.ova.findings import Finding, Severity
 from engine.ova.package import Package
 from engine.site import Site

@@ -21,6 +21,7 @@ from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
 from engine.catalog.variants import component_of_template, template_name, variant_of
 from engine.errors import BadInput, Conflict, Gone, NameTaken, NotPermitted, StagingFault, Unreachable, VSphereFault
+from engine.fit import hardware_findings
 from engine.ova.package import Package
 from engine.progress import Watcher
 from engine.site import Site
@@ -241,7 +242,7 @@ def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, wat
         checksum=component.checksum,
         **import_options(component),  # type: ignore[arg-type]
     )
-    admit(site.store, site.endpoint, component, package, uid, watcher)
+    admit(site.store, site.endpoint, component, package, uid, watcher, hardware_findings(site, package))
     watcher.began(uid, "uploading", f"{package.name} to {site.endpoint.name}")
     watcher.expects(uid, size)
     place = site.with_most_room()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyVmomi import vim
 
-from engine.deploy.fit import hardware_findings, is_nested, nested_findings, space_findings
+from engine.fit import hardware_findings, is_nested, nested_findings, space_findings
 from engine.ova.package import Package, open_package
 from engine.ova.sample_descriptor import sample_descriptor
 from engine.simulator.launcher import Simulator, Stock

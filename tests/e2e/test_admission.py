@@ -1,13 +1,16 @@
 """Signatures and licences on the way to a vCenter: what may not be used sends not one byte."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.ova.sample_descriptor import sample_descriptor
 from engine.simulator.launcher import Simulator
 from storage import endpoints
 from storage.endpoints import Signatures
-from tests.e2e.lab import Lab, Outcome, entries, sample_ova
+from tests.e2e.lab import MIB, Lab, Outcome, entries, sample_ova
+from tests.ova.archives import member, write_ova
 from tests.ova.signing import chain_of, sign_ova
 
 LICENCE = "Use it well.\n\u202eNever backwards."
@@ -144,3 +147,43 @@ def test_supplying_an_ova_tells_of_its_licence(lab: Lab) -> None:
     other = sample_ova(lab.folder / "other.ova", "esxi", licences=[LICENCE])
     outcome = lab.slipway("component", "set-file", uid, str(other.path))
     assert f"slipway component eula {uid}" in outcome.out
+
+
+def too_new(lab: Lab) -> Path:
+    """An OVA made for a hardware version that no host has."""
+    net = ("VM Network",)
+    text = sample_descriptor(
+        "esxi", disks={"d.vmdk": MIB}, properties=(), networks=net, nics=net, deployment_options=()
+    ).replace("vmx-13", "vmx-22")
+    return write_ova(lab.folder / "new.ova", member("esxi.ovf", text), member("d.vmdk", bytes(MIB)))
+
+
+def test_a_staging_looks_at_the_hardware_version_itself(lab: Lab) -> None:
+    """Who queues a job without the command's own look, as a deployment does for the next one, sends nothing either."""
+    from engine.jobs import submit
+    from storage import jobs
+
+    uid = lab.add_component("esxi", too_new(lab), keys=())
+    with lab.store() as store:
+        endpoint = endpoints.get(store, "vc01")
+        submit.stage(store, endpoint, uid)
+    before = received(lab)
+    assert lab.slipway("worker", "--until-idle").code == 0
+    with lab.store() as store:
+        [job] = jobs.stagings(store, endpoint.id, uid)
+    assert (job.state, "is made for vmx-22" in job.error) == ("failed", True), job.error
+    assert received(lab) == before
+
+
+def test_a_fallback_looks_at_the_hardware_version_too(lab: Lab, simulator: Simulator) -> None:
+    """The plan had no reason to: the template was there."""
+    uid = lab.add_component("esxi", sample_ova(lab.folder / "old.ova", "esxi").path, keys=())
+    lab.ok("template", "stage", uid, "--endpoint", "vc01")
+    lab.ok("component", "set-file", uid, str(too_new(lab)))
+    simulator.admin.fault("CloneVM_Task", "InvalidState")
+    before = received(lab)
+    outcome = lab.slipway("deploy", str(lab.profile("lab01", entries(uid, "a"))), "--json")
+    assert outcome.code == 1
+    [item] = outcome.document["items"]
+    assert "is made for vmx-22" in item["reason"]
+    assert received(lab) == before
