@@ -22,13 +22,22 @@ def base_of(session: Session, vm: vim.VirtualMachine) -> vim.vm.Snapshot | None:
 
 
 def take_base(session: Session, vm: vim.VirtualMachine, name: str, cancel: Cancel) -> None:
-    """Take BASE, without memory; having it already is fine. [VC] Must come before the VM is marked as template."""
-    if base_of(session, vm) is not None:
+    """Take BASE, without memory; having it already is fine. [VC] Must come before the VM is marked as template.
+
+    One that vCenter is still taking, for a process that died or by a call whose answer was lost, is waited for.
+    """
+    if _has_base(session, vm, cancel):
         return
-    with unless(lambda: base_of(session, vm) is not None):
+    with unless(lambda: _has_base(session, vm, cancel)):
         told = "what Slipway's linked clones stand on: do not remove"
         task = session.call("take a snapshot of", name, vm.CreateSnapshot_Task, BASE, told, False, False)
         tasks.wait(session, task, "take a snapshot of", name, cancel)
+
+
+def _has_base(session: Session, vm: vim.VirtualMachine, cancel: Cancel) -> bool:
+    """Whether the VM has BASE, once no task works on it."""
+    tasks.settle(session, vm, cancel)
+    return base_of(session, vm) is not None
 
 
 def _all(snapshots: list[Any]) -> Iterator[Any]:

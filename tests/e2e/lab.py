@@ -305,6 +305,17 @@ def properties_of(machine: dict[str, Any]) -> dict[str, str]:
     return {one["id"]: one.get("value", "") for one in vapp.get("property") or []}
 
 
+def snapshots_of(machine: Mapping[str, Any]) -> list[str]:
+    """The names of all snapshots of a machine read with govc."""
+    found: list[str] = []
+    trees = [*((machine.get("snapshot") or {}).get("rootSnapshotList") or [])]
+    while trees:
+        tree = trees.pop(0)
+        found.append(tree["name"])
+        trees += tree.get("childSnapshotList") or []
+    return found
+
+
 def interrupt(process: "subprocess.Popen[str]") -> None:
     """Ctrl-C."""
     process.send_signal(signal.SIGINT)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.simulator.launcher import Simulator
 from storage import endpoints
-from tests.e2e.lab import MIB, Lab
+from tests.e2e.lab import MIB, Lab, snapshots_of
 
 GIB = 1 << 30
 
@@ -16,10 +16,6 @@ def parents(lab: Lab, machine: dict[str, Any]) -> list[str]:
     """What the machine's disks stand on, "" for one that stands alone."""
     backings = [disk["backing"] for disk in lab.disks_of(machine)]
     return [(backing.get("parent") or {}).get("fileName", "") for backing in backings]
-
-
-def snapshots(lab: Lab, machine: dict[str, Any]) -> list[str]:
-    return [one["name"] for one in (machine.get("snapshot") or {}).get("rootSnapshotList", [])]
 
 
 def entry(uid: str, name: str, number: int, **other: Any) -> dict[str, Any]:
@@ -51,7 +47,7 @@ def test_by_the_endpoints_default(simlab: Lab) -> None:
     ]
     there = lab.machines()
     template = there[uid]
-    assert (template["config"]["template"], snapshots(lab, template)) == (True, ["slipway-base"])
+    assert (template["config"]["template"], snapshots_of(template)) == (True, ["slipway-base"])
     base = parents(lab, template)
     assert all(base)
     assert parents(lab, there["plain.lab01.example.com"]) == base
@@ -106,7 +102,7 @@ def test_by_the_entry_and_of_a_template_without_the_snapshot(simlab: Lab) -> Non
     there = lab.machines()
     assert parents(lab, there["b.lab02.example.com"]) == [parents(lab, there[other])[0]] != [""]
     assert parents(lab, there["c.lab02.example.com"]) == parents(lab, there["d.lab03.example.com"]) == [""]
-    assert snapshots(lab, there[uid]) == []
+    assert snapshots_of(there[uid]) == []
 
 
 def test_an_entry_that_insists_does_not_grow(simlab: Lab) -> None:
@@ -121,7 +117,7 @@ def test_on_every_vcenter_of_the_suite(lab: Lab) -> None:
     uid, _ = lab.add_sample("esxi")
     done = lab.ok("deploy", str(lab.profile("lab01", [entry(uid, "a", 11)])))
     assert [(item["state"], item["path"], item["reason"]) for item in done["items"]] == [("succeeded", "staged", "")]
-    assert snapshots(lab, lab.machines()[uid]) == ["slipway-base"]
+    assert snapshots_of(lab.machines()[uid]) == ["slipway-base"]
 
 
 def test_the_command_line_shows_and_changes_the_default(simlab: Lab) -> None:

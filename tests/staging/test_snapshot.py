@@ -1,5 +1,6 @@
 """The snapshot that linked clones stand on: taken once, before the template is one, and no part of what it is."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,14 +12,23 @@ from engine.staging import claims, stage, templates
 from engine.staging.claims import Claim
 from engine.staging.templates import State
 from engine.vsphere import vms
-from engine.vsphere.snapshots import base_of
+from engine.vsphere.snapshots import BASE, base_of
 from engine.vsphere.vms import Vm
+from tests.e2e.lab import Lab, snapshots_of
+from tests.jobs.conftest import until
 from tests.staging.ground import Ground, Party
 
 
 def marked(party: Party, vm: Vm, claim: Claim) -> Vm:
     """Marked, with the snapshot."""
     return stage.mark(party.site, replace(party.staging, linked=True), vm, claim, Nobody(), Cancel())
+
+
+def snapshots(ground: Ground, vm: Vm) -> list[str]:
+    """The names of the VM's snapshots, as govc reads them once all tasks have ended."""
+    until(lambda: not ground.vcenter.admin.counters().running)
+    text = Lab(ground.vcenter, ground.folder).govc("object.collect", "-json", f"VirtualMachine:{vm.moid}", "snapshot")
+    return snapshots_of({one["name"]: one["val"] for one in json.loads(text)})
 
 
 def test_it_is_taken_once_and_changes_nothing_of_the_template(ground: Ground, party: Party) -> None:
@@ -46,6 +56,24 @@ def test_a_lost_answer_takes_no_second_one(ground: Ground, party: Party) -> None
     with claims.held(party.site.store, party.take()) as claim:
         marked(party, half, claim)
     assert ground.vcenter.admin.counters().calls["CreateSnapshot_Task"] == 1
+
+
+def test_a_lost_answer_of_one_that_takes_time(ground: Ground, party: Party) -> None:
+    half = party.left_half()
+    ground.vcenter.admin.fault("CreateSnapshot_Task", in_task=True, delay=1, times=1)
+    ground.vcenter.admin.fault("CreateSnapshot_Task", mode="drop", after=True, times=1)
+    with claims.held(party.site.store, party.take()) as claim:
+        marked(party, half, claim)
+    assert snapshots(ground, half) == ["slipway-base"]
+
+
+def test_one_that_a_dead_process_has_asked_for_is_waited_for(ground: Ground, party: Party) -> None:
+    half = party.left_half()
+    ground.vcenter.admin.fault("CreateSnapshot_Task", in_task=True, delay=1, times=1)
+    half.ref.CreateSnapshot_Task(BASE, "", False, False)
+    with claims.held(party.site.store, party.take()) as claim:
+        marked(party, half, claim)
+    assert snapshots(ground, half) == ["slipway-base"]
 
 
 @pytest.mark.parametrize("in_task", [False, True], ids=["call", "task"])
