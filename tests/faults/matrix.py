@@ -46,6 +46,7 @@ POINTS = (
     Point("lease", vim.ResourcePool, "ImportVApp", in_task=True),
     Point("upload", vim.HttpNfcLease, "HttpNfcLeaseProgress"),
     Point("complete", vim.HttpNfcLease, "HttpNfcLeaseComplete"),
+    Point("snapshot", vim.VirtualMachine, "CreateSnapshot_Task", in_task=True),
     Point("mark", vim.VirtualMachine, "MarkAsTemplate"),
     Point("attribute", vim.CustomFieldsManager, "SetField", host=False),
     Point("rename", vim.ManagedEntity, "Rename_Task", in_task=True),
@@ -85,26 +86,26 @@ ON_THE_WIRE = ("503", "dropped before", "dropped after", "stalled", "slow upload
 # Per fault one column per point: what comes of it once / for ever.
 _WORDS = {"r": RETRIED, "f": FELL_BACK, "x": FAILED}
 _GRID = """
-                            connect folder spec lease upload complete mark attribute rename clone reconfigure power-on
-TaskInProgress                -      -     r/x   r/x    -       -      -      -       r/f    r/f      r/x       r/x
-DuplicateName                 -     r/f     -    r/x    -       -      -     r/f      r/f    r/x      x/x       x/x
-InsufficientResourcesFault    -      -      -    r/x    -       -      -      -       r/f    f/f      x/x       x/x
-NoPermission                 x/x    f/f    x/x   x/x   r/r     x/x    f/f    f/f      f/f    f/f      x/x       x/x
-NotAuthenticated              -     r/f    r/x   r/x   r/x     r/x    r/f    r/f      r/f    r/f      r/x       r/x
-InvalidLogin                 x/x     -      -     -     -       -      -      -        -      -        -         -
-NoDiskSpace                   -      -     r/x   r/x   r/x      -     r/x     -       r/x    x/x      x/x       x/x
-HostNotConnected              -      -     r/x   r/x   r/r     r/x    r/f     -       r/f    r/f      r/x       r/x
-Timedout                      -      -      -    r/x   r/x     r/x     -      -       r/f    r/f      r/x       r/x
-FileAlreadyExists             -      -     r/x   r/x    -       -     r/f     -       r/f    r/x      x/x       x/x
-InvalidState                  -      -     r/x   r/x    -      r/x    r/f     -       r/f    f/f      x/x       x/x
-GenericVmConfigFault          -      -     r/x   r/x    -       -     r/f     -       r/f    f/f      x/x       x/x
-ConcurrentAccess              -      -     r/x   r/x    -       -      -      -       r/f    r/f      r/x       r/x
-503                          r/x    r/x    r/x   r/x   r/x     r/x    r/x    r/x      r/x    r/x      r/x       r/x
-dropped before               r/x    r/x    r/x   r/x   r/x     r/x    r/x    r/x      r/x    r/x      r/x       r/x
-dropped after                r/x    r/r    r/x   r/x   r/x     r/r    r/r    r/r      r/r    r/r      r/r       r/r
-stalled                      r/x    r/x    r/x   r/x   r/x     r/x    r/x    r/x      r/x    r/x      r/x       r/x
-slow upload                   -      -      -     -    r/r      -      -      -        -      -        -         -
-gone                         r/x    r/x    r/x   r/x   r/x     r/x    r/x    r/x      r/x    r/x      r/x       r/x
+                            connect folder spec lease upload complete snap mark attribute rename clone reconf power-on
+TaskInProgress                 -      -    r/x   r/x    -       -     r/f   -       -      r/f    r/f   r/x     r/x
+DuplicateName                  -     r/f    -    r/x    -       -     r/f   -      r/f     r/f    r/x   x/x     x/x
+InsufficientResourcesFault     -      -     -    r/x    -       -     r/f   -       -      r/f    f/f   x/x     x/x
+NoPermission                  x/x    f/f   x/x   x/x   r/r     x/x    f/f  f/f     f/f     f/f    f/f   x/x     x/x
+NotAuthenticated               -     r/f   r/x   r/x   r/x     r/x    r/f  r/f     r/f     r/f    r/f   r/x     r/x
+InvalidLogin                  x/x     -     -     -     -       -      -    -       -       -      -     -       -
+NoDiskSpace                    -      -    r/x   r/x   r/x      -     r/x  r/x      -      r/x    x/x   x/x     x/x
+HostNotConnected               -      -    r/x   r/x   r/r     r/x    r/f  r/f      -      r/f    r/f   r/x     r/x
+Timedout                       -      -     -    r/x   r/x     r/x    r/f   -       -      r/f    r/f   r/x     r/x
+FileAlreadyExists              -      -    r/x   r/x    -       -     r/f  r/f      -      r/f    r/x   x/x     x/x
+InvalidState                   -      -    r/x   r/x    -      r/x    r/f  r/f      -      r/f    f/f   x/x     x/x
+GenericVmConfigFault           -      -    r/x   r/x    -       -     r/f  r/f      -      r/f    f/f   x/x     x/x
+ConcurrentAccess               -      -    r/x   r/x    -       -     r/f   -       -      r/f    r/f   r/x     r/x
+503                           r/x    r/x   r/x   r/x   r/x     r/x    r/x  r/x     r/x     r/x    r/x   r/x     r/x
+dropped before                r/x    r/x   r/x   r/x   r/x     r/x    r/x  r/x     r/x     r/x    r/x   r/x     r/x
+dropped after                 r/x    r/r   r/x   r/x   r/x     r/r    r/r  r/r     r/r     r/r    r/r   r/r     r/r
+stalled                       r/x    r/x   r/x   r/x   r/x     r/x    r/x  r/x     r/x     r/x    r/x   r/x     r/x
+slow upload                    -      -     -     -    r/r      -      -    -       -       -      -     -       -
+gone                          r/x    r/x   r/x   r/x   r/x     r/x    r/x  r/x     r/x     r/x    r/x   r/x     r/x
 """
 
 FAST: Mapping[str, tuple[str, str]] = {
@@ -123,7 +124,7 @@ FAST: Mapping[str, tuple[str, str]] = {
     "ConcurrentAccess": ("rename", FOR_EVER),
     "503": ("folder", ONCE),
     "dropped before": ("power on", ONCE),
-    "dropped after": ("reconfigure", ONCE),
+    "dropped after": ("snapshot", ONCE),
     "stalled": ("upload", ONCE),
     "slow upload": ("upload", FOR_EVER),
     "gone": ("connect", ONCE),
@@ -142,6 +143,11 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.fault} at {self.point.name}, {self.often}"
+
+    @property
+    def linked(self) -> bool:
+        """Whether its VMs are to be linked clones: only then is there a snapshot to take."""
+        return self.point.name == "snapshot"
 
     @property
     def fast(self) -> bool:
@@ -243,12 +249,14 @@ stroke the fault comes **once** (gone: for a moment), right of it **for ever** (
 
 After each of them: no claim is left, no VM of anybody else was touched, no traceback is shown and no secret is in the
 log. The next deployment, without the fault, succeeds, finds or removes what was left, has every VM once, and sends no
-byte of a template again that was whole. A refused password and a missing privilege are tried once.
+byte of a template again that was whole; where linked clones are wanted the template has one snapshot, else none. A
+refused password and a missing privilege are tried once.
 """
 
 _CALLS = """
-The lease, rename, clone, reconfigure and power on are tasks of vCenter: faults come out of the task, which may end with
-any. *reconfigure* is that of the VMs, after their clone. *upload* is the sending of the disks to the ESXi host: 503,
+The lease, snapshot, rename, clone, reconfigure and power on are tasks of vCenter: faults come out of the task, which
+may end with any. *snapshot* is the one that linked clones stand on: there all VMs are linked clones, elsewhere none.
+*reconfigure* is that of the VMs, after their clone. *upload* is the sending of the disks to the ESXi host: 503,
 dropped, stalled and slow are that host's, the other faults strike the call that tells vCenter the progress;
 `NoDiskSpace` is a datastore that fills up. *dropped before*: the connection broke and the call was not carried out;
 *after*: it was, and only the answer is lost. *gone*: vCenter's port refuses connections from that call on.

@@ -30,11 +30,12 @@ from storage import claims, endpoints, jobs, settings
 from storage.endpoints import Endpoint, NewEndpoint
 from storage.pace import pace_of
 from storage.store import Store, open_store
-from tests.e2e.lab import Lab, Place
+from tests.e2e.lab import Lab, Place, snapshots_of
 from tests.faults.matrix import EXTRA, FOR_EVER, ONCE, Cell
 
 KIB = 1 << 10
 DISK = 256 * KIB
+READ = ("name", "config.annotation", "config.template", "config.hardware.device", "runtime.powerState", "snapshot")
 # Plain characters, so that they are found however they are quoted.
 PASSWORD, LAB_PASSWORD = "Vc-7hT3kYq9mXw", "Lab-4pR8sJd2nGvB"
 # Minutes are seconds here. A fault that passes after 0.1 s finds attempts left, one that stays uses them up.
@@ -98,8 +99,8 @@ class Engine:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @contextmanager
-    def vcenter(self) -> Iterator["Ground"]:
-        """A vCenter of its own with VMs of others, and an endpoint row for it."""
+    def vcenter(self, linked: bool = False) -> Iterator["Ground"]:
+        """A vCenter of its own with VMs of others, and an endpoint row for it; `linked`: its VMs are linked clones."""
         name = f"vc{next(self.numbers)}"
         with Simulator.start(username="admin", password=PASSWORD, folders=["zpods"]) as running:
             place = Place()
@@ -114,6 +115,7 @@ class Engine:
                 vmfolder=place.vmfolder,
                 network=place.network,
                 pin=running.fingerprint,
+                linked_clones=linked,
             )
             endpoint = endpoints.add(self.store, new, PASSWORD)
             yield Ground(self, running, Lab(running, self.folder, place, name), endpoint)
@@ -170,13 +172,15 @@ def _look_after(crew: Crew, over: threading.Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A VM or template, as govc reads it."""
+    """A VM or template, as govc reads it. `linked`: a disk of it stands on another."""
 
     name: str
     notes: str
     template: bool
     on: bool
     disks: int
+    linked: bool
+    snapshots: tuple[str, ...]
     whole: str  # everything that was read
 
 
@@ -206,8 +210,7 @@ class Ground:
 
     def machines(self) -> dict[str, Machine]:
         """By MoRef value."""
-        paths = ["name", "config.annotation", "config.template", "config.hardware.device", "runtime.powerState"]
-        text = self.lab.govc("object.collect", "-json", "-type", "m", "/", *paths)
+        text = self.lab.govc("object.collect", "-json", "-type", "m", "/", *READ)
         found: dict[str, Machine] = {}
         decoder = json.JSONDecoder()
         while text := text.lstrip():
@@ -221,6 +224,8 @@ class Ground:
                 template=values["config.template"],
                 on=values["runtime.powerState"] == "poweredOn",
                 disks=devices.count('"capacityInKB"'),
+                linked='"parent": {' in devices,
+                snapshots=tuple(snapshots_of(values)),
                 whole=json.dumps(values, sort_keys=True),
             )
         return found

@@ -11,7 +11,7 @@ from engine.jobs.outcome import Result
 from storage import endpoints
 from tests.faults import matrix
 from tests.faults.matrix import FAILED, FELL_BACK, FOR_EVER, MEANING, ON_THE_WIRE, POINTS, RETRIED, Cell
-from tests.faults.matrix_ground import LAB_PASSWORD, PASSWORD, Engine, Ground, engine_in, names
+from tests.faults.matrix_ground import LAB_PASSWORD, PASSWORD, Engine, Ground, Machine, engine_in, names
 
 CELLS = [
     pytest.param(cell, id=f"{cell.fault}-{cell.point.name}-{cell.often}".replace(" ", "_"), marks=marks)
@@ -29,7 +29,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_cell(engine: Engine, cell: Cell) -> None:
-    with engine.vcenter() as ground:
+    with engine.vcenter(cell.linked) as ground:
         ground.plant(in_staging=cell.point.name != "folder")
         others = ground.machines()
         ground.admin.reset_counters()
@@ -103,6 +103,7 @@ def check_nothing_half_made(cell: Cell, ground: Ground, others: dict[str, object
     if cell.expected == RETRIED:
         assert temporary == []
         assert names(ours)[uid] == 1
+        check_snapshots(cell, ours)
     if cell.often == FOR_EVER and cell.fault in ON_THE_WIRE:
         return
     assert not [machine for machine in ours.values() if "importing" in machine.notes]
@@ -124,9 +125,19 @@ def check_next_run(cell: Cell, ground: Ground, others: dict[str, object]) -> Non
     assert {machine.name for machine in ours.values() if machine.on} == set(made)
     assert {machine.name for machine in ours.values() if machine.disks == 2} == set(made)
     assert [machine.name for machine in ours.values() if machine.template] == [ground.engine.uid]
+    check_snapshots(cell, ours)
+    linked = {machine.name for machine in ours.values() if machine.linked and not machine.template}
+    assert made[2] in linked if cell.linked else not linked
     assert ground.claims() == []
     if cell.point.name in ("rename", "clone", "reconfigure", "power on"):
         assert second.bytes_sent == 0, "what was whole is not sent again"
+
+
+def check_snapshots(cell: Cell, ours: dict[str, Machine]) -> None:
+    """The template has the one snapshot that linked clones stand on, where there are to be some; nothing else any."""
+    found = {machine.name: machine.snapshots for machine in ours.values() if machine.snapshots}
+    [uid] = [machine.name for machine in ours.values() if machine.template]
+    assert found == ({uid: ("slipway-base",)} if cell.linked else {})
 
 
 def test_the_table_says_why_a_cell_cannot_be() -> None:
