@@ -33,7 +33,8 @@ from tests.faults import chaos_checks as checks
 from tests.faults.chaos_lab import LAB_PASSWORD, MIB, ChaosLab, chaos_lab, profile_named
 
 # Steps as engine.jobs.recorder is told of them; of templates, then of VMs.
-TEMPLATE_STEPS = ("preparing", "uploading", "completing", "setting the attribute", "marking", "renaming", "tidying")
+TEMPLATE_STEPS = ("preparing", "uploading", "completing", "taking the snapshot", "setting the attribute", "marking")
+TEMPLATE_STEPS += ("renaming", "tidying")
 VM_STEPS = ("waiting", "cloning", "importing", "verifying", "powering on")
 OVER = ("staged", "succeeded", "failed", "cancelled", "removed")
 # Of the worker itself, before it has told of any step: it starts, or looks at everything once more.
@@ -43,11 +44,12 @@ STARTING = "starting, planning"
 AIMED = 0.4
 # The calls that short steps consist of.
 WIDE = ("AddCustomFieldDef", "SetField", "MarkAsTemplate", "Rename_Task", "ReconfigVM_Task", "PowerOnVM_Task")
-WIDE += ("HttpNfcLeaseComplete", "CreateFolder", "Destroy_Task")
+WIDE += ("HttpNfcLeaseComplete", "CreateFolder", "Destroy_Task", "CreateSnapshot_Task")
 # Step -> the call that it makes. That may come later than the next worker: what a dead process has asked for.
 CALLS = {
     "uploading": "ImportVApp",
     "completing": "HttpNfcLeaseComplete",
+    "taking the snapshot": "CreateSnapshot_Task",
     "setting the attribute": "SetField",
     "marking": "MarkAsTemplate",
     "renaming": "Rename_Task",
@@ -74,7 +76,9 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One deployment. `mode`: fresh (no templates), staged (they are there), restaged (outdated), direct (flag off)."""
+    """One deployment. `mode`: fresh (no templates), staged (they are there), restaged (outdated), direct (flag off).
+    `linked`: its VMs are linked clones where they can be.
+    """
 
     number: int
     mode: str
@@ -82,10 +86,11 @@ class Round:
     late: str
     late_by: float
     kills: tuple[Kill, ...]
+    linked: bool = False
 
     def __str__(self) -> str:
         late = f", {self.late} {self.late_by:.1f} s late" if self.late else ""
-        return f"round {self.number}: {self.mode}{', vApp' if self.vapp else ''}{late}"
+        return f"round {self.number}: {self.mode}{', linked' * self.linked}{', vApp' * self.vapp}{late}"
 
 
 def round_of(seed: int, number: int) -> Round:
@@ -106,23 +111,27 @@ def round_of(seed: int, number: int) -> Round:
         kills.append(Kill(draw.choice(aims), AIMED * draw.random() ** 2) if aimed else Kill("", draw.uniform(0, 10)))
     draw.shuffle(kills)
     late = CALLS.get(aim, "") if draw.random() < 0.5 else ""
-    return Round(number, mode, draw.random() < 0.5, late, draw.uniform(2, 12), tuple(kills))
+    vapp, late_by = draw.random() < 0.5, draw.uniform(2, 12)
+    # Where a snapshot is taken at all.
+    linked = aim == "taking the snapshot" or draw.random() < 0.5
+    return Round(number, mode, vapp, late, late_by, tuple(kills), linked)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How slow the vCenter is, so that kills hit what it does: seconds per clone, bytes per second and file, seconds by
-    which each call of a short step is late.
+    which each call of a short step is late, seconds per snapshot.
     """
 
     clone_delay: float
     upload_speed: int
     widened: float
+    snapshot_delay: float
 
 
 # Labs at once: most of the time they wait.
 LANES = 6
-LONG, QUICK = Pace(5.0, 10 * MIB, 0.15), Pace(0.3, 80 * MIB, 0.05)
+LONG, QUICK = Pace(5.0, 10 * MIB, 0.15, 0.5), Pace(0.3, 80 * MIB, 0.05, 0.2)
 
 
 @dataclass
@@ -172,7 +181,7 @@ class Lane:
             # What a dead worker asked for may be still to come.
             time.sleep(max(0.0, shot + one.late_by - time.monotonic()) if one.late else 0)
             left = self._until_clean(before, name)
-            problems = checks.wrongs(lab, before, deployment.id, one.mode != "direct")
+            problems = checks.wrongs(lab, before, deployment.id, one.mode != "direct", one.linked)
             problems += checks.sent_again(lab, complete)
             if problems:
                 raise Failed("\n".join(problems))
@@ -205,15 +214,16 @@ class Lane:
     def _prepare(self, one: Round) -> None:
         lab, admin = self._lab, self._lab.vcenter.admin
         admin.clear_faults()
-        lab.switch(one.mode != "direct")
+        lab.switch(one.mode != "direct", one.linked)
         if one.mode == "fresh":
-            lab.remove_templates()
+            lab.set_aside(f"until-{one.number}")
         elif one.mode == "restaged":
             lab.renew_digests()
         if one.late:
             admin.fault(one.late, delay=one.late_by, times=1)
         for method in WIDE:
             admin.fault(method, delay=self._pace.widened)
+        admin.fault("CreateSnapshot_Task", in_task=True, delay=self._pace.snapshot_delay)
 
     def _there(self, one: Round) -> dict[str, dict[str, Any]]:
         """What must not change; templates that are to be replaced may."""

@@ -11,7 +11,7 @@ from typing import Any
 from engine.staging import claims
 from storage import components, deployments, paths
 from storage.deployments import Item
-from tests.e2e.lab import properties_of
+from tests.e2e.lab import properties_of, snapshots_of
 from tests.faults.chaos_lab import SECRETS, STAGED, ChaosLab, Expected, expected
 
 _IN_PROGRESS = re.compile(r"\.(staging|retired)-")
@@ -20,10 +20,15 @@ Machines = Mapping[str, dict[str, Any]]
 
 def left_behind(lab: ChaosLab, before: Machines, name: str) -> list[str]:
     """Claims, leftovers and partial VMs: what nobody may find once the worker has ended."""
-    made = {moref: one for moref, one in lab.machines().items() if moref not in before}
+    machines = lab.machines()
+    made = {moref: one for moref, one in machines.items() if moref not in before}
     known = {*expected(name), *(lab.uid(one) for one in STAGED)}
     problems = [f"claim {row.name} is there: {row.evidence}" for row in claims.standing(lab.store)]
-    problems += [f"leftover {one['name']}" for one in made.values() if _IN_PROGRESS.search(one["name"])]
+    problems += [
+        f"leftover {one['name']}"
+        for moref, one in made.items()
+        if _IN_PROGRESS.search(one["name"]) and not (".retired-" in one["name"] and _children(moref, machines))
+    ]
     problems += [
         f"a VM too many: {one['name']} ({moref})"
         for moref, one in made.items()
@@ -34,9 +39,9 @@ def left_behind(lab: ChaosLab, before: Machines, name: str) -> list[str]:
     return problems
 
 
-def wrongs(lab: ChaosLab, before: Machines, deployment_id: int, staging: bool) -> list[str]:
+def wrongs(lab: ChaosLab, before: Machines, deployment_id: int, staging: bool, linked: bool) -> list[str]:
     """What is not as it was asked. `before` are the machines that were there before the deployment, templates left out
-    that it may replace.
+    that it may replace; `linked`: linked clones are wanted.
     """
     deployment = deployments.get(lab.store, deployment_id)
     items = deployments.items(lab.store, deployment_id)
@@ -56,11 +61,12 @@ def wrongs(lab: ChaosLab, before: Machines, deployment_id: int, staging: bool) -
         why = [
             *_as_asked(machine, wanted[item.name], segment),
             *_as_noted(lab, item, moref, machine, staging),
+            *_as_cloned(item, moref, machines, linked and not wanted[item.name].disks_gib),
             *([] if _pool(machine, vapps) else ["not in its vApp"]),
         ]
         problems += [f"{item.name}: {one}" for one in why]
     if staging:
-        problems += _templates(lab, machines)
+        problems += _templates(lab, machines, before, linked)
     return problems + found_secrets(lab)
 
 
@@ -115,13 +121,45 @@ def _as_noted(lab: ChaosLab, item: Item, moref: str, machine: dict[str, Any], st
         yield f"the identity names the template {made.get('template')!r}"
 
 
-def _templates(lab: ChaosLab, machines: Machines) -> Iterator[str]:
+def _as_cloned(item: Item, moref: str, machines: Machines, linked: bool) -> Iterator[str]:
+    """`linked`: unless it was imported, or its template has no snapshot since nobody wanted linked clones then."""
+    parents = [parent for parent in machines if moref in _children(parent, machines)]
+    template = next((one for one, machine in machines.items() if machine["name"] == item.template), "")
+    if parents != ([template] if linked and template and snapshots_of(machines[template]) else []):
+        yield f"stands on {parents}; {item.template!r} is {template}"
+    if snapshots_of(machines[moref]):
+        yield f"has snapshots {snapshots_of(machines[moref])}"
+
+
+def _children(parent: str, machines: Machines) -> list[str]:
+    """The machines whose disks stand on files of that one: they are in its folder."""
+    folder = machines[parent]["config"]["files"]["vmPathName"].rpartition("/")[0]
+    return [
+        moref
+        for moref, machine in machines.items()
+        if moref != parent and any(file.startswith(f"{folder}/") for chain in _chains(machine) for file in chain[1:])
+    ]
+
+
+def _chains(machine: dict[str, Any]) -> Iterator[list[str]]:
+    """Of each disk its file and those that it stands on."""
+    for device in machine["config"]["hardware"]["device"]:
+        link, files = device["backing"] if "capacityInKB" in device else None, []
+        while link:
+            files.append(link["fileName"])
+            link = link.get("parent")
+        yield files
+
+
+def _templates(lab: ChaosLab, machines: Machines, before: Machines, linked: bool) -> Iterator[str]:
     for uid in (lab.uid(name) for name in STAGED):
-        found = [one for one in machines.values() if one["name"] == uid]
+        found = [(moref, one) for moref, one in machines.items() if one["name"] == uid]
         if len(found) != 1:
             yield f"the template {uid} is there {len(found)} times"
             continue
-        [template] = found
+        [(moref, template)] = found
+        if moref not in before and snapshots_of(template) != ["slipway-base"] * linked:
+            yield f"{uid} has the snapshots {snapshots_of(template)}"
         if not template["config"].get("template") or template["runtime.powerState"] != "poweredOff":
             yield f"{uid} is no template, or powered on"
         if [one["value"] for one in _custom(template)] != ["staged"]:

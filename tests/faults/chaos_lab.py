@@ -15,7 +15,7 @@ from engine.catalog.profiles import Profile, profile_of
 from engine.ova.samples import Sample
 from engine.simulator.launcher import Simulator
 from engine.sources.digests import file_digest
-from storage import components, settings
+from storage import components, endpoints, settings
 from storage.store import Store
 from tests.e2e.lab import Lab, Place, sample_ova
 
@@ -33,12 +33,12 @@ APPLIANCES = {"zcore": (24 * MIB,), "esxi": (24 * MIB, 8 * MIB), "zbox": (16 * M
 LEASE_TIMEOUT = 90
 STAGED = ("zcore", "esxi", "zbox")
 
-PROPERTIES = ("name", "config", "customValue", "parent", "parentVApp", "runtime.powerState", "resourcePool")
+PROPERTIES = ("name", "config", "customValue", "parent", "parentVApp", "runtime.powerState", "resourcePool", "snapshot")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One VM as it must be: its component, OVF properties, sizes (None: the OVA's), adapters and added disks (GiB)."""
+    """One VM as it must be: its component, OVF properties, sizes (None: the OVA's), adapters and grown disks (GiB)."""
 
     component: str
     properties: Mapping[str, str]
@@ -81,12 +81,14 @@ class ChaosLab:
         """The MoRef values of the objects of that govc type and name."""
         return [ref.partition(":")[2] for ref in self.lab.govc("find", "-i", "/", "-type", kind, "-name", name).split()]
 
-    def remove_templates(self) -> None:
-        """As an operator in vCenter does: the next deployment stages again."""
+    def set_aside(self, label: str) -> None:
+        """Rename the templates, as an operator in vCenter does who wants others: the next deployment stages again, and
+        linked clones of earlier ones go on standing on these.
+        """
         for name in STAGED:
             path = f"{self.folder}/components-staging/{self.uid(name)}"
             if self.lab.govc("find", f"{self.folder}", "-type", "m", "-name", self.uid(name)).strip():
-                self.lab.govc("object.destroy", path)
+                self.lab.govc("object.rename", path, f"{self.uid(name)}.{label}")
 
     def renew_digests(self) -> None:
         """The catalog names the same bytes by another digest: the templates are outdated, and staged again."""
@@ -96,9 +98,10 @@ class ChaosLab:
             digest = file_digest(Path(component.ova_path or ""), algorithm, Cancel())
             components.put(self.store, replace(component, checksum=f"{algorithm}:{digest}"))
 
-    def switch(self, staging: bool) -> None:
-        """The flag."""
+    def switch(self, staging: bool, linked: bool) -> None:
+        """The flag, and what kind of clones the endpoint's VMs are."""
         settings.update(self.store, settings.FLAG, "true" if staging else "false")
+        endpoints.update(self.store, self.lab.name, linked_clones=linked)
 
     def plant(self) -> None:
         """VMs of others, made to look as much like ours as somebody's may."""

@@ -22,23 +22,24 @@ def quick(tmp_path_factory: pytest.TempPathFactory, tally: Tally) -> Iterator[La
 
 
 @pytest.mark.parametrize(
-    ("number", "mode", "vapp", "step", "seconds"),
+    ("number", "mode", "vapp", "linked", "step", "seconds"),
     [
-        (1, "fresh", False, "uploading", 0.1),
-        (2, "restaged", False, "renaming", 0.05),
-        (3, "staged", True, "cloning", 0.2),
-        (4, "direct", False, "importing", 0.1),
-        (5, "staged", False, "powering on", 0.02),
+        (1, "fresh", False, False, "uploading", 0.1),
+        (2, "restaged", False, True, "taking the snapshot", 0.1),
+        (3, "restaged", False, False, "renaming", 0.05),
+        (4, "staged", True, False, "cloning", 0.2),
+        (5, "direct", False, False, "importing", 0.1),
+        (6, "staged", False, False, "powering on", 0.02),
     ],
-    ids=["upload", "commit", "clone", "direct-import", "power-on"],
+    ids=["upload", "snapshot", "commit", "clone", "direct-import", "power-on"],
 )
 def test_a_killed_worker_loses_nothing(
-    quick: Lane, tally: Tally, number: int, mode: str, vapp: bool, step: str, seconds: float
+    quick: Lane, tally: Tally, number: int, mode: str, vapp: bool, linked: bool, step: str, seconds: float
 ) -> None:
     before = tally.kills
     # Powering on takes the simulator some milliseconds: with its call late the kill finds it on every machine.
     late = ("PowerOnVM_Task", 1.0) if step == "powering on" else ("", 0.0)
-    quick.play(Round(number, mode, vapp, *late, (Kill(step, seconds),)))
+    quick.play(Round(number, mode, vapp, *late, (Kill(step, seconds),), linked))
     assert tally.kills == before + 1, f"{step} never began"
 
 
