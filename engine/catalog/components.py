@@ -44,6 +44,12 @@ def _checksum(text: str) -> str:
 
 _Part = Annotated[Name, AfterValidator(_part_of_uid)]
 _Checksum = Annotated[Text, AfterValidator(_checksum)]
+# What vCenter takes; IPAllocationPolicy is VAppIPAssignmentInfoIpAllocationPolicy.
+_WORDS = {
+    "DiskProvisioning": PROVISIONINGS,
+    "IPAllocationPolicy": ("dhcpPolicy", "transientPolicy", "fixedPolicy", "fixedAllocatedPolicy"),
+    "IPProtocol": ("IPv4", "IPv6"),
+}
 _TRANSIENT = re.compile(r"\.(staging|retired)-")
 
 
@@ -78,6 +84,7 @@ class _GovcSpec:
     IPAllocationPolicy: Text | None = None
     IPProtocol: Text | None = None
     Annotation: Text | None = None
+    InjectOvfEnv: Annotated[bool, Strict()] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,10 @@ def _faults(component: Component) -> Iterator[str]:
         yield f"component_version: the uid {component.uid} is longer than {UID_LIMIT} characters"
     if _TRANSIENT.search(component.uid):
         yield f"component_version: the uid {component.uid} looks like a template that is being staged or retired"
+    yield from _faults_of_spec(component)
+
+
+def _faults_of_spec(component: Component) -> Iterator[str]:
     seen: set[str] = set()
     for index, mapping in enumerate(component.spec.get("PropertyMapping") or []):
         where = f"component_deploy_govc_spec.PropertyMapping[{index}]"
@@ -208,10 +219,9 @@ def _faults(component: Component) -> Iterator[str]:
     for index, mapping in enumerate(component.spec.get("NetworkMapping") or []):
         if fault := fault_in(mapping["Network"]):
             yield f"component_deploy_govc_spec.NetworkMapping[{index}].Network: {fault}"
-    provisioning = component.spec.get("DiskProvisioning") or PROVISIONINGS[0]
-    if provisioning not in PROVISIONINGS:
-        known = ", ".join(PROVISIONINGS)
-        yield f"component_deploy_govc_spec.DiskProvisioning: {provisioning} is none of {known}"
+    for key, words in _WORDS.items():
+        if (value := component.spec.get(key)) and value not in words:
+            yield f"component_deploy_govc_spec.{key}: {value} is none of {', '.join(words)}"
     if fault := fault_in(component.spec.get("Annotation") or ""):
         yield f"component_deploy_govc_spec.Annotation: {fault}"
 

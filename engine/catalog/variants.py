@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from engine.catalog.limits import limits_of
 from engine.errors import BadPackage
+from engine.ova.limits import Limits
 from storage import components
 from storage.components import Component
 from storage.store import Store
@@ -86,38 +88,39 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
-def component_named(name: str, known: Iterable[Component]) -> Component | None:
+def component_named(name: str, known: Iterable[Component], limits: Limits) -> Component | None:
     """The component whose template has that name, asking for that variant; None when it is nobody's.
 
-    One that asks for it by itself comes first, then one of that very uid, then what the OVAs offer.
+    One that asks for it by itself comes first, then one of that very uid, then what the OVAs offer (read within
+    `limits`).
     """
     alike = [one for one in known if name.startswith(one.uid[: NAME_LIMIT - _DIGEST - 1])]
     own = [one for one in alike if template_name(one) == name]
     plain = [in_variant(one, "", THIN) for one in alike if one.uid == name]
-    offered = (variant for one in alike for variant in _offered(one) if template_name(variant) == name)
+    offered = (variant for one in alike for variant in _offered(one, limits) if template_name(variant) == name)
     return next(iter([*own, *plain]), None) or next(offered, None)
 
 
 def component_of_template(store: Store, name: str) -> Component:
     """The same, of the store's components. Raises NotFound with the nearest uid."""
-    return component_named(name, components.listing(store)) or components.get(store, name)
+    return component_named(name, components.listing(store), limits_of(store)) or components.get(store, name)
 
 
-def _offered(component: Component) -> Iterator[Component]:
+def _offered(component: Component, limits: Limits) -> Iterator[Component]:
     """The component in every variant that its OVA has."""
-    for option in ("", *options_of(component)):
+    for option in ("", *_options_of(component, limits)):
         for provisioning in PROVISIONINGS:
             yield in_variant(component, option, provisioning)
 
 
-def options_of(component: Component) -> tuple[str, ...]:
+def _options_of(component: Component, limits: Limits) -> tuple[str, ...]:
     """The ids of the deployment options that its OVA offers; () where that cannot be read."""
     if not component.ova_path:
         return ()
     from engine.ova.package import open_package
 
     try:
-        package = open_package(Path(component.ova_path))
+        package = open_package(Path(component.ova_path), limits)
     except BadPackage:
         return ()
     return tuple(option.id for option in package.descriptor.deployment_options)

@@ -24,6 +24,9 @@ _INTEGERS = {
 }
 _NUMBER = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _BOUNDS = re.compile(rf"(string|password|int|real)\(({_NUMBER})?\.\.({_NUMBER})?\)$")
+# Python would also take "1_000", blanks around it, other scripts' digits, "inf".
+_INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
+_REAL = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _QUALIFIER = re.compile(r"(MinLen|MaxLen)\(([0-9]{1,20})\)")
 _VALUES = re.compile(rf"(MinValue|MaxValue)\(({_NUMBER})\)")
 # VMware's word for an address in a string (`vmw:qualifiers="Ip"`, `Ip("VM Network")`), outside a ValueMap's quotes.
@@ -96,9 +99,9 @@ def problem_with(prop: Property, value: str) -> str:
     bounds = _BOUNDS.match(prop.type)
     base = bounds[1] if bounds else prop.type
     if base in _INTEGERS:
-        return _outside(value, int, *_limited(prop, *_INTEGERS[base]), bounds)
+        return _outside(value, _INTEGER, *_limited(prop, *_INTEGERS[base]), bounds)
     if base in ("real", "real32", "real64"):
-        return _outside(value, float, *_limited(prop, float("-inf"), float("inf")), bounds)
+        return _outside(value, _REAL, *_limited(prop, float("-inf"), float("inf")), bounds)
     if base == "boolean":
         return "" if value.lower() in ("true", "false") else "the value is neither True nor False"
     if base == "ip" or _is_address(prop):
@@ -119,16 +122,13 @@ def _limited(prop: Property, least: float, most: float) -> tuple[float, float]:
     return max(least, limits.get("MinValue", least)), min(most, limits.get("MaxValue", most))
 
 
-def _outside(
-    value: str, number: type[int] | type[float], least: float, most: float, bounds: re.Match[str] | None
-) -> str:
+def _outside(value: str, form: re.Pattern[str], least: float, most: float, bounds: re.Match[str] | None) -> str:
     if bounds:
         least = float(bounds[2]) if bounds[2] else least
         most = float(bounds[3]) if bounds[3] else most
-    try:
-        found = number(value)
-    except ValueError:
+    if not form.fullmatch(value):
         return "the value is not a number"
+    found = int(value) if form is _INTEGER else float(value)
     return "" if least <= found <= most else f"the value is not between {least:g} and {most:g}"
 
 

@@ -325,8 +325,9 @@ def verify(site: Site, uid: str) -> Template:
         return template
     known = components.listing(site.store)
     machine = details(site.session, template.ref)
-    component = _component_of(machine.vm, {one.uid: one for one in known}) or component_named(uid, known)
+    limits = limits_of(site.store)
+    component = _component_of(machine.vm, {one.uid: one for one in known}) or component_named(uid, known, limits)
     if component is None or not component.ova_path:
         return template
-    differs = _differs_from_package(machine, importable_package(component, limits_of(site.store)))
+    differs = _differs_from_package(machine, importable_package(component, limits))
     return replace(template, state=State.TAMPERED, why=differs) if differs else template

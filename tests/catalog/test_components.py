@@ -137,6 +137,21 @@ def test_one_bad_file_changes_nothing_and_every_problem_is_told(store: Store, co
             ("component_deploy_govc_spec.NetworkMapping[0].Network: not a template: unexpected 'end of template'"),
         ),
         (
+            {"deploy_govc_spec": {"IPAllocationPolicy": "dhcp"}},
+            (
+                "component_deploy_govc_spec.IPAllocationPolicy: dhcp is none of "
+                "dhcpPolicy, transientPolicy, fixedPolicy, fixedAllocatedPolicy"
+            ),
+        ),
+        (
+            {"deploy_govc_spec": {"IPProtocol": "ipv4"}},
+            "component_deploy_govc_spec.IPProtocol: ipv4 is none of IPv4, IPv6",
+        ),
+        (
+            {"deploy_govc_spec": {"InjectOvfEnv": "false"}},
+            "component_deploy_govc_spec.InjectOvfEnv: must be a valid boolean",
+        ),
+        (
             {"deploy_govc_spec": {"Annotation": "{{ zpod_domain.upper() }}"}},
             (
                 "component_deploy_govc_spec.Annotation: a template may not use 'call', "

@@ -1,5 +1,6 @@
 """Names of templates in every variant: safe for vSphere, short enough, and of one variant only."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from engine.catalog.variants import (
     variant_of,
 )
 from engine.ova.descriptor import DeploymentOption
+from engine.ova.limits import DEFAULT
 from engine.ova.samples import build_ova
 from storage.components import Component, Kind
 
@@ -77,10 +79,20 @@ def test_a_name_leads_back_to_its_component(tmp_path: Path) -> None:
         for thick in ("thin", "thick")
     ]
     taken = [one for one in wanted if template_name(one) != "x-1.0+small"]
-    assert [asked(component_named(template_name(one), known)) for one in taken] == [asked(one) for one in taken]
-    assert component_named("nsxt-4+medium", known) == known[0]
-    assert component_named("x-1.0+small", known) == known[2]  # of the one that is called so
+    assert [asked(component_named(template_name(one), known, DEFAULT)) for one in taken] == [
+        asked(one) for one in taken
+    ]
+    assert component_named("nsxt-4+medium", known, DEFAULT) == known[0]
+    assert component_named("x-1.0+small", known, DEFAULT) == known[2]  # of the one that is called so
     for name in ("nsxt-4", "x-1.0", "x-1.0+tiny", "y-1"):
-        found = component_named(name, known)
+        found = component_named(name, known, DEFAULT)
         assert found is None or (found.uid, template_name(found)) == (name, name)
-    assert component_named("x-1.0+tiny", known) is None
+    assert component_named("x-1.0+tiny", known, DEFAULT) is None
+
+
+def test_a_variant_is_found_within_the_limits_that_were_set(tmp_path: Path) -> None:
+    options = (DeploymentOption("small", default=True), DeploymentOption("large"))
+    known = [component("x-1.0", build_ova(tmp_path / "a.ova", name="a", disks=[1], deployment_options=options).path)]
+    low = replace(DEFAULT, ova_entries=1)
+    assert asked(component_named("x-1.0+large", known, DEFAULT)) == ("x-1.0", Variant("large"))
+    assert component_named("x-1.0+large", known, low) is None
