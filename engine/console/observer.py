@@ -179,8 +179,10 @@ class Gate:
 
 
 def _asked(endpoint: Endpoint) -> Endpoint:
-    """The endpoint as far as another value means asking anew: what is learned from it does not."""
-    return replace(endpoint, instance_uuid=None, refused=False)
+    """The endpoint as far as another value means asking anew: what is learned from it does not, nor how it clones and
+    what it asks of packages.
+    """
+    return replace(endpoint, instance_uuid=None, refused=False, linked_clones=False, signatures="")
 
 
 class _Eye:

@@ -251,6 +251,15 @@ def test_an_edited_one_is_asked_anew_and_a_removed_one_no_more(
     wait(lambda: "observe vc01" not in eyes(), "the end of its thread")
 
 
+def test_how_it_clones_and_what_it_asks_of_signatures_needs_no_new_session(
+    store: Store, vcenter: Simulator, observer: Observer
+) -> None:
+    add(store, vcenter)
+    seen = becomes(observer, State.READY)
+    endpoints.update(store, "vc01", linked_clones=True, signatures="require")
+    assert look(observer).version == seen.version, "its thread is still the same"
+
+
 def test_an_edit_is_heeded_whatever_page_is_shown_also_of_the_password_only(
     store: Store, vcenter: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
