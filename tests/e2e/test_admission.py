@@ -88,8 +88,9 @@ def test_a_warning_is_in_plan_and_step(lab: Lab) -> None:
     plan = lab.ok("deploy", profile, "--plan", "--json")
     assert warned(plan) == []  # it is cloned: nothing is sent
     lab.setting("ff_endpoint_ova_staging", "false")
-    deployed = lab.ok("deploy", profile, "--json")
-    shown = lab.ok("deployment", "show", str(deployed["id"]), "--json")
+    told = lab.slipway("deploy", profile)
+    assert (told.code, "warning: esxi.ova: it is not signed" in told.err) == (0, True), told.err
+    shown = lab.ok("deployment", "show", "1", "--json")
     ask(lab, Signatures.REQUIRE)
     plan = lab.ok("deploy", profile, "--plan", "--json")
     assert ([one["path"] for one in plan["items"]], plan["problems"]) == (["skipped"], [])  # it is there already
