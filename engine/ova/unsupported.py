@@ -11,9 +11,10 @@ _MOST_NAMED = 5
 
 def unsupported(descriptor: Descriptor, file: str) -> Iterator[Finding]:
     """One finding for each, naming line and element of the descriptor's `file`."""
-    if descriptor.is_collection:
-        what = f"holds {len(descriptor.systems)} VMs (a vApp); Slipway imports packages of one VM"
-        yield Finding.error(place(file, 0, "Envelope"), what, "use a package of one VM")
+    if descriptor.is_collection and descriptor.systems:
+        count = len(descriptor.systems)
+        what = f"holds {count} VM{'s' * (count != 1)} (a vApp); Slipway imports packages of one VM"
+        yield Finding.error(place(file, 0, "Envelope"), what, "use a package of one VM, not in a vApp")
     for one in descriptor.files:
         if one.compression not in _COMPRESSIONS:
             what = f"is compressed as '{one.compression[:40]}', which Slipway cannot expand"

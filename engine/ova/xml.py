@@ -27,8 +27,9 @@ from engine.ova.limits import (
     Limits,
 )
 
+# oVirt, virt-v2v and CloudStack write OVF's with a slash at its end.
 _PREFIX_OF_NAMESPACE = re.compile(
-    r"(?P<ovf>http://schemas\.dmtf\.org/(ovf/envelope/\d|wbem/wscim/1/.*)|http://www\.vmware\.com/schema/ovf/\d/envelope)"
+    r"(?P<ovf>http://schemas\.dmtf\.org/(ovf/envelope/\d/?|wbem/wscim/1/.*)|http://www\.vmware\.com/schema/ovf/\d/envelope)"
     r"|(?P<vmw>http://www\.vmware\.com/schema/ovf)"
     r"|(?P<xml>http://www\.w3\.org/(XML/1998/namespace|2001/XMLSchema-instance))"
 )

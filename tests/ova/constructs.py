@@ -271,7 +271,7 @@ CONSTRUCTS = {
             "7.2",
             How.REFUSED,
             "read and shown",
-            _MORE + "test_several_machines_are_read_and_refused",
+            _MORE + "test_a_collection_of_machines_is_read_and_refused",
             _E2E + "test_every_file.py::test_what_cannot_be_imported_sends_nothing",
         ),
     ),
@@ -420,7 +420,7 @@ FAMILIES = (
         "files of test resources in folders outside (`../../../vmdk/x.vmdk`)",
         _XML + "DiskSection_1_0/Pos/valid_disk.ovf",
     ),
-    Family("Slipway imports packages of one VM", 85, "vApps", "govmomi/virtualsystemcollection.ovf"),
+    Family("Slipway imports packages of one VM", 72, "vApps", "govmomi/virtualsystemcollection.ovf"),
     Family(
         "has no VirtualSystem",
         17,

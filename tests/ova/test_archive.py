@@ -211,6 +211,12 @@ def test_what_goes_beyond_a_setting_names_it(tmp_path: Path) -> None:
     open_package(path, Limits(ova_xml_depth=3)).in_option("")
 
 
+def test_a_descriptor_may_have_as_many_texts_as_the_largest_one_known(tmp_path: Path) -> None:
+    text = envelope(f"<AnnotationSection><Annotation>{'a' * 6_400_000}</Annotation></AnnotationSection>")
+    package = open_package(write_ova(tmp_path / "box.ova", member("box.ovf", text), DISK))
+    assert package.descriptor.problems == ()
+
+
 def test_limits_that_nobody_sets(refused: Refused) -> None:
     half = pax({"a": "x" * (MAX_TAR_EXTENSIONS // 2)})
     assert "more than 1048576 bytes of extension headers" in refused(half, DESCRIPTOR, half, DISK)

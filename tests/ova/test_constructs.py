@@ -198,11 +198,19 @@ def test_shared_disks_are_refused_and_empty_ones_are_one_each() -> None:
     assert [disk.id for disk in said.machine_disks()] == ["empty", "empty"]
 
 
-def test_several_machines_are_read_and_refused() -> None:
-    several = '<VirtualSystemCollection ovf:id="lab"><VirtualSystem ovf:id="one"/></VirtualSystemCollection>'
-    error = only(envelope(several))
+@pytest.mark.parametrize(
+    ("machines", "says"),
+    [
+        ('<VirtualSystem ovf:id="a"/><VirtualSystem ovf:id="b"/>', "holds 2 VMs (a vApp); Slipway imports packages of"),
+        ('<VirtualSystem ovf:id="a"/>', "holds 1 VM (a vApp); Slipway imports packages of one VM"),
+        ("", "has no VirtualSystem"),
+    ],
+)
+def test_a_collection_of_machines_is_read_and_refused(machines: str, says: str) -> None:
+    text = f'<VirtualSystemCollection ovf:id="lab">{machines}</VirtualSystemCollection>'
+    error = only(f'<Envelope xmlns="{OVF}" xmlns:ovf="{OVF}">{text}</Envelope>')
     assert error.severity is Severity.ERROR
-    assert "holds 2 VMs (a vApp); Slipway imports packages of one VM" in error.what
+    assert says in error.what
 
 
 def test_a_compression_that_nobody_knows_is_refused() -> None:

@@ -45,10 +45,18 @@ def item(kind: int, instance: int, attributes: str = "", **elements: object) -> 
         ("hertz * 10^6", None),
         ("byte * x", None),
         ("byte" + " * 9999^999" * 5, None),
+        ("byte * 9999^999", None),
+        ("byte * ٣", None),
     ],
 )
 def test_allocation_units(units: str, size: int | None) -> None:
     assert unit_bytes(units) == size
+
+
+def test_memory_in_units_beyond_any_is_a_number_that_can_be_written() -> None:
+    memory = item(4, 1, AllocationUnits="byte * 9999^999 * 9999^999", VirtualQuantity="9" * 20)
+    found = read(envelope(system=f"<VirtualHardwareSection>{memory}</VirtualHardwareSection>"))
+    assert len(str(found.hardware.memory_mb)) == 20
 
 
 def test_disks_and_files() -> None:
@@ -182,7 +190,7 @@ def test_messages_come_from_the_english_bundle() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "ovf:", "env:"])
-@pytest.mark.parametrize("namespace", [OVF, "http://schemas.dmtf.org/ovf/envelope/2"])
+@pytest.mark.parametrize("namespace", [OVF, f"{OVF}/", "http://schemas.dmtf.org/ovf/envelope/2"])
 def test_any_prefix_and_version_of_the_namespace(prefix: str, namespace: str) -> None:
     declared = f'xmlns{":" + prefix[:-1] if prefix else ""}="{namespace}" xmlns:o="{namespace}"'
     text = (

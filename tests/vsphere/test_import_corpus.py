@@ -49,11 +49,13 @@ def by_govc(lab: Lab, ova: Path) -> dict[str, Any] | None:
     place = ("-pool=DC0_C0/Resources", "-ds=LocalDS_0", "-folder=zpods")
     try:
         lab.govc("import.ova", *place, "-name=box", f"-options={options}", str(ova))
+        return read_back(lab)
     except AssertionError:
         return None
-    made = read_back(lab)
-    lab.govc("vm.destroy", "box")
-    return made
+    finally:
+        # An import that fails late leaves a VM, whose name the next ones would be refused for.
+        for left in lab.govc("find", "-type=m", "-name=box").split():
+            lab.govc("vm.destroy", left)
 
 
 def by_slipway(lab: Lab, ground: Ground, ova: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ down_revision = "0002"
 SETTINGS = (
     ("ova_entries", "4000", "Entries that an OVA's archive may have"),
     ("ova_name_bytes", "1024", "Bytes that the name of a file in an OVA may have"),
-    ("ova_descriptor_bytes", "4194304", "Bytes that an OVF descriptor may have"),
+    ("ova_descriptor_bytes", "7340032", "Bytes that an OVF descriptor may have"),
     ("ova_xml_depth", "64", "Elements inside each other that an OVF descriptor may have"),
     ("ova_gzip_ratio", "100", "How many times its size a compressed file of a package may expand to"),
     ("ova_remote_hosts", "", "Hosts that files which a descriptor names by URL are fetched from"),
