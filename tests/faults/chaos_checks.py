@@ -71,12 +71,14 @@ def wrongs(lab: ChaosLab, before: Machines, deployment_id: int, staging: bool, l
 
 
 def _changed(before: Machines, machines: Machines) -> Iterator[str]:
-    """What was there before and is another now: VMs of others, and of earlier deployments."""
+    """What was there before and is another now: VMs of others, and of earlier deployments. A replaced template that
+    linked clones stand on may get its name back, when nothing has it any more.
+    """
     for moref, was in before.items():
         now = machines.get(moref)
         if now is None:
             yield f"{was['name']} ({moref}) was destroyed"
-        elif now != was:
+        elif now != was and not (_identity(was) and ".retired-" in was["name"]):
             keys = [key for key in was if now[key] != was[key]]
             yield f"{was['name']} ({moref}) was changed: {', '.join(keys)}"
 
