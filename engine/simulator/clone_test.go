@@ -284,6 +284,21 @@ func TestDiskOfMachineWithSnapshotDoesNotGrow(t *testing.T) {
 	s.wants(s.done(vm.Reconfigure(ctx, grown(s.vm(vm.Reference(), "config")))), &types.InvalidDeviceSpec{})
 }
 
+func TestOneSnapshotAtATime(t *testing.T) {
+	s := serve(t)
+	vm := s.imported("app")
+	s.order(faultRule{Method: "CreateSnapshot_Task", InTask: true, Delay: 0.2, occasion: occasion{Times: 1}})
+	first := must(vm.CreateSnapshot(ctx, "s", "", false, false))
+	_, err := vm.CreateSnapshot(ctx, "s", "", false, false)
+	s.wants(err, &types.TaskInProgress{Task: first.Reference()})
+	if err := first.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.done(vm.CreateSnapshot(ctx, "s", "", false, false)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTemplateRules(t *testing.T) {
 	s := serve(t)
 	template, _ := s.template("app")

@@ -35,13 +35,18 @@ func (m *machine) CreateSnapshotExTask(ctx *simulator.Context, req *types.Create
 	return body
 }
 
-// refuseSnapshot: a template takes no snapshot, it must be taken before.
+// refuseSnapshot: a template takes no snapshot, it must be taken before; nor does a machine that a task works on.
 func (m *machine) refuseSnapshot(ctx *simulator.Context) *soap.Fault {
 	if m.Config.Template {
 		return faultOf(&types.NotSupported{})
 	}
 	if fault := m.reachable(ctx); fault != nil {
 		return faultOf(fault)
+	}
+	for _, ref := range m.RecentTask {
+		if _, works := m.vc.running.Load(ref); works {
+			return faultOf(&types.TaskInProgress{Task: ref})
+		}
 	}
 	return nil
 }
