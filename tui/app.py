@@ -18,13 +18,14 @@ from textual.screen import Screen
 
 from tui import theme
 from tui.actions import ACTIONS, BY_ID, LEAVING, PLACES, Action, Scope, shown_key
+from tui.bindings import bindings
 from tui.driver import TerminalDriver
 from tui.feed import Feed
 from tui.messages import PageFailed, PageRead
 from tui.options import Options
 from tui.present.advice import with_keys
 from tui.present.frame import goodbye
-from tui.screens.page import Page, bindings
+from tui.screens.page import Page
 from tui.typeahead import TypeAhead
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ from engine.catalog.profiles import profile_of
 from engine.console.plans import Choices, PlannedVm, Preview, Problem
 from engine.jobs.submit import Ordered
 from tests.tui.conftest import FixedFeed, fixed, until
+from tests.tui.rows import ENDPOINTS
 from tests.tui.waiting import Waiting
+from tui.bindings import STAYS
 from tui.present import wizard
 from tui.present.plan import plan
 from tui.present.text import Line
 from tui.present.wizard import AFTER, BESIDE, Vm
-from tui.screens.page import STAYS
 from tui.screens.plan import PlanScreen
 from tui.screens.vms import VmsScreen
 from tui.screens.wizard import Source, Step
@@ -209,6 +210,19 @@ def test_what_comes_when_one_is_on_another_page_opens_nothing_there() -> None:
     asyncio.run(scenario())
 
 
+def test_all_of_the_plan_is_copied() -> None:
+    async def scenario() -> None:
+        console = fixed(FixedFeed({"endpoints": ENDPOINTS}))
+        async with console.run_test(size=(80, 24)) as pilot:
+            await console.push_screen(PlanScreen(preview(Problem("no portgroup", "check the name")), lambda _: None))
+            await pilot.press("y")
+            assert console.clipboard.startswith("Plan: lab01 on vc01\n! It cannot be deployed: 1 problem.")
+            assert "check the name" in console.clipboard
+            assert "copied" in console.screen.query_one("#message", FrameLine).text
+
+    asyncio.run(scenario())
+
+
 def test_one_vm_stays_and_the_arrows_go_from_row_to_row() -> None:
     async def scenario() -> None:
         console = fixed(FixedFeed({"endpoints": ()}))
@@ -223,7 +237,7 @@ def test_one_vm_stays_and_the_arrows_go_from_row_to_row() -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("own", [{}, {"go.locks": "f4", "palette": "f2"}])
+@pytest.mark.parametrize("own", [{}, {"go.locks": "f4", "palette": "f2", "quit": "f10,ctrl+c,ctrl+q"}])
 def test_in_the_wizard_another_page_does_not_come(own: dict[str, str]) -> None:
     """Neither where VMs are filled in nor in the plan, whatever the keys are."""
 
@@ -237,9 +251,15 @@ def test_in_the_wizard_another_page_does_not_come(own: dict[str, str]) -> None:
             assert vms.vms[0].hostname.startswith("a14")
             assert STAYS in " ".join(vms.query_one("#wrong", Lines).text.split())
             await console.push_screen(PlanScreen(preview(), lambda _: None))
-            for key in (own.get("go.locks", "4"), "1", "minus", ":", own.get("palette", "ctrl+p")):
+            said = console.screen.query_one("#message", FrameLine)
+            pages = [own.get("go.locks", "4"), "1", "minus", ":", own.get("palette", "ctrl+p")]
+            for key in [*pages, own.get("quit", "q").partition(",")[0]]:
+                console.screen.show_message(())
                 await pilot.press(key)
                 assert isinstance(console.screen, PlanScreen), key
-            assert console.screen.query_one("#message", FrameLine).text == STAYS
+                assert said.text == STAYS, key
+            assert console.return_code is None
+            await pilot.press("ctrl+c")
+            await until(console, lambda: console.return_code == 0, "it quits")
 
     asyncio.run(scenario())

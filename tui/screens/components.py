@@ -9,9 +9,10 @@ from textual.binding import BindingType
 from engine.cancel import Cancel
 from engine.errors import SlipwayError
 from tui.actions import Action, Scope
+from tui.bindings import bindings
 from tui.present import components as present
 from tui.present.text import Line
-from tui.screens.page import Page, bindings
+from tui.screens.page import Page
 
 if TYPE_CHECKING:
     from engine.catalog.licences import Licence

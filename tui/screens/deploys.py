@@ -9,10 +9,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from tui.actions import Action, Scope
+from tui.bindings import bindings
 from tui.messages import PageRead
 from tui.present import deploys as present
 from tui.present.text import Line, printable
-from tui.screens.page import LARGE, TALL, Page, bindings
+from tui.screens.page import LARGE, TALL, Page
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 

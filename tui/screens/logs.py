@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import BindingType
 
 from tui.actions import BY_ID, Scope
+from tui.bindings import bindings
 from tui.present import logs as present
 from tui.present.text import Line
-from tui.screens.page import Page, bindings
+from tui.screens.page import Page
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk

@@ -10,16 +10,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.events import Key
 from textual.screen import Screen
 
 from engine.errors import SlipwayError
-from tui.actions import ACTIONS, BY_ID, PLACES, Action, Scope, on_page, shown_key
+from tui.actions import BY_ID, PLACES, Action, Scope, on_page, shown_key
+from tui.bindings import bindings
 from tui.messages import PageFailed, PageRead
 from tui.present import frame
 from tui.present.text import BESIDE, Line
+from tui.screens.browsing import Browsing
 from tui.widgets.line import FrameLine, MessageLine
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table, View
@@ -47,24 +49,7 @@ class Standing(StrEnum):
     READY = "ready"
 
 
-def bindings(*scopes: str) -> list[BindingType]:
-    """The keys of these scopes' actions; ids let config.toml give them other keys."""
-    return [
-        Binding(",".join(action.keys), f"do('{action.id}')", action.label, show=False, id=action.id)
-        for action in ACTIONS
-        if action.scope in scopes
-    ]
-
-
-STAYS = "esc goes back, step by step; another page would lose what was filled in"
-
-
-def staying() -> list[BindingType]:
-    """The keys that lead to another page, for a screen that something was filled in for: `action_stay` says so."""
-    return [Binding(",".join(action.keys), "stay", show=False, id=action.id) for action in ACTIONS if action.leads_away]
-
-
-class Page(Screen[None]):
+class Page(Browsing, Screen[None]):
     """The base of every page. `place` is its name in the registry, `title` what the first line calls it."""
 
     AUTO_FOCUS = "Table"
@@ -370,79 +355,6 @@ class Page(Screen[None]):
         """Whether it cannot be taken because the filter lets no row through: there are some."""
         forbidden = action.writes and self.app.read_only
         return action.scope != Scope.EVERYWHERE and not forbidden and self.row is None and self.table.total > 0
-
-    def act_filter(self) -> None:
-        """Ask for words; the table follows while they are typed."""
-        from tui.screens.prompt import Prompt
-
-        def typed(text: str) -> None:
-            from tui.present.filter import Filter
-
-            self.table.filter = Filter(text)
-            self.table.arrange()
-            self._judge()
-
-        before = self.table.filter.text
-
-        def ended(text: str | None) -> None:
-            typed(before if text is None else text)
-
-        self.app.push_screen(Prompt("/", before, typed), ended)
-
-    def act_sort(self) -> None:
-        """The next column, after the last one the order that the rows come in."""
-        table = self.table
-        after = 0 if table.sorted_by is None else table.sorted_by + 1
-        table.sorted_by = after if after < len(self.view.columns) else None
-        table.arrange()
-        table.redraw()
-        self._show_frame()
-
-    def act_reverse(self) -> None:
-        """Turn the order round."""
-        self.table.reverse = not self.table.reverse
-        self.table.arrange()
-        self.table.redraw()
-
-    def act_mark(self) -> None:
-        """Mark the row."""
-        self.table.mark()
-        self._show_frame()
-
-    def act_range(self) -> None:
-        """Begin or end a range of marks."""
-        self.table.mark_range()
-        self._show_frame()
-
-    def act_open(self) -> None:
-        """The detail of the row, in a screen of its own."""
-        from tui.screens.detail import DetailScreen
-
-        self.app.push_screen(DetailScreen(self, self.view.key(self.row)))
-
-    def act_down(self) -> None:
-        """Next row."""
-        self.table.move(1)
-
-    def act_up(self) -> None:
-        """Row before."""
-        self.table.move(-1)
-
-    def act_top(self) -> None:
-        """First row."""
-        self.table.go(0)
-
-    def act_bottom(self) -> None:
-        """Last row."""
-        self.table.go(self.table.count - 1)
-
-    def act_halfdown(self) -> None:
-        """Half a page down."""
-        self.table.half_page(1)
-
-    def act_halfup(self) -> None:
-        """Half a page up."""
-        self.table.half_page(-1)
 
     def act_back(self) -> None:
         """The filter goes first, then the marks, then a message of several rows. One escape too many leaves nothing:

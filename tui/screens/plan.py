@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 
 from engine.errors import SlipwayError
+from tui.actions import BY_ID, LEAVING, Scope
+from tui.bindings import STAYS, staying
 from tui.present import frame
 from tui.present import plan as present
 from tui.present.text import Line
 from tui.screens.framed import Framed
-from tui.screens.page import STAYS, staying
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -24,30 +26,41 @@ class PlanScreen(Framed):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back", show=False),
         Binding("enter", "deploy", "Deploy", show=False, priority=True),
+        Binding("y", "copy", "Copy", show=False),
         *staying(),
     ]
 
     def __init__(self, preview: "Preview", deployed: Callable[[int], None]) -> None:
         super().__init__()
         self._preview, self._deployed = preview, deployed
+        self._title = f"Plan: {frame.one_line(preview.name)} on {frame.one_line(preview.endpoint)}"
         self._busy = False
 
     def on_mount(self) -> None:
         """Nothing of it changes."""
-        plan = self._preview
-        title = f" Plan: {frame.one_line(plan.name)} on {frame.one_line(plan.endpoint)}"
-        self.show_place(((" Slipway ", "key"), (title, "title")))
+        self.show_place(((" Slipway ", "key"), (f" {self._title}", "title")))
         self.query_one(Lines).focus()
 
     def on_resize(self) -> None:
         """As wide as there is room."""
         self.query_one(Lines).show(present.plan(self._preview, max(40, self.size.width - 4), self.app.advice))
-        best = [("j k", "scroll"), ("esc", "back, to change it")]
+        best = [("j k", "scroll"), ("y", "copy"), ("esc", "back, to change it")]
         self.show_keys(best if self._preview.problems else [("enter", "deploy"), *best])
 
+    def on_key(self, event: Key) -> None:
+        """The key that quits is near: it leaves nothing that was filled in. Those that always leave do."""
+        if event.key not in LEAVING and self.app.action_for(event.key, Scope.EVERYWHERE) is BY_ID["quit"]:
+            event.stop()
+            self.action_stay()
+
     def action_stay(self) -> None:
-        """Say why another page does not come."""
+        """Say why neither another page comes nor the end."""
         self._say(((STAYS, "warn"),))
+
+    def action_copy(self) -> None:
+        """Copy all of it."""
+        self.app.copy_to_clipboard(f"{self._title}\n{self.query_one(Lines).text}")
+        self._say((("copied: the whole plan", "plain"),))
 
     def action_deploy(self) -> None:
         """Do it, once; not with a problem in the way."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import BindingType
 
 from tui.actions import Action, Scope
+from tui.bindings import bindings
 from tui.messages import PageRead
 from tui.present import settings as present
 from tui.present.text import Line, printable
-from tui.screens.page import Page, bindings
+from tui.screens.page import Page
 
 if TYPE_CHECKING:
     from engine.console.desk import Desk

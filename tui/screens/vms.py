@@ -11,10 +11,10 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from engine.errors import SlipwayError
+from tui.bindings import STAYS, staying
 from tui.present import frame
 from tui.present.text import wrapped
 from tui.present.wizard import AFTER, BESIDE, Vm, next_vm
-from tui.screens.page import STAYS, staying
 from tui.widgets.choice import Choice
 from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
