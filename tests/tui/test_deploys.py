@@ -217,6 +217,19 @@ def test_detail_tells_every_vm_within_the_width(width: int) -> None:
     assert ("esxi-1.0" in shown.split("Templates")[0]) == (width >= 110)
 
 
+def test_each_reason_is_told_once_with_the_key_that_helps() -> None:
+    def advice(text: str) -> str:
+        return f"{text} (here: 9, then l)"
+
+    why = "its licence waits; slipway component accept-eula x"
+    vms = (vm("a", "failed", reason=why), vm("b", "failed", reason=why), vm("c", "succeeded", reason="fallback: gone"))
+    failed = row("failed", vms=vms, stagings=(staging(state="failed", error=why),), error=why, failed_at="plan")
+    shown = " ".join(text(present.detail(failed, NOW, 76, advice)).split())
+    assert f"a, b: {why} (here: 9, then l) c: fallback: gone (here: 9, then l)" in shown
+    assert f"failed at plan: {why} (here: 9, then l)" in shown
+    assert f"! failed {why} (here: 9, then l)" in shown
+
+
 def test_what_was_not_begun_is_told_when_it_has_ended() -> None:
     ended = row(
         "failed", vms=(vm("a", "failed", reason="why"), vm("b", "pending")), failed_vm="a.lab01.lan", error="why"

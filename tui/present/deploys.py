@@ -1,7 +1,7 @@
 """Deployments as rows, and one of them in full: its VMs, what they wait for, why one fell back, the steps, the log."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -101,8 +101,8 @@ def _under_way(row: "DeployRow", detail: "Detail | None", now: datetime) -> Cell
 # One in full
 
 
-def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
-    """All that is known of it, in lines of `width` cells."""
+def detail(row: "DeployRow", now: datetime, width: int, advice: Callable[[str], str] = str) -> list[Line]:
+    """All that is known of it, in lines of `width` cells; `advice` tells what an error says to do."""
     state = sign("deployment", row.state)
     ended = f", ended {local(row.ended)}" if row.ended else ""
     lines: list[Line] = [
@@ -117,23 +117,25 @@ def detail(row: "DeployRow", now: datetime, width: int) -> list[Line]:
     if domain:
         lines.append((("domain ", "dim"), (printable(domain.removeprefix(".")), "plain")))
     if not row.active and row.error and not row.failed_vm:
-        lines += [((line, "bad"),) for line in wrapped(f"failed at {row.failed_at}: {row.error}", width)]
+        lines += [((line, "bad"),) for line in wrapped(f"failed at {row.failed_at}: {advice(row.error)}", width)]
     if row.detail is None:
         return [*lines, (), (("reading ...", "dim"),)]
     if row.active:
         text, tone = doing(row, now)
         lines.append(((text, tone),))
-    lines += [(), *_vms(row, row.detail.vms, now, width)]
+    lines += [(), *_vms(row, row.detail.vms, now, width, advice)]
     if row.detail.stagings:
         lines += [(), (("Templates that it waits for, or had staged", "head"),)]
         for one in row.detail.stagings:
-            lines += _staging(one, now, width)
+            lines += _staging(one, now, width, advice)
     if row.detail.steps:
         lines += [(), *_steps(row.detail, width)]
     return lines
 
 
-def _vms(row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int) -> list[Line]:
+def _vms(
+    row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int, advice: Callable[[str], str]
+) -> list[Line]:
     domain = _domain(vm.name for vm in vms)
     name = max([4, *(len(vm.name) - len(domain) for vm in vms)])
     name, uid = min(name, 24), max([9, *(len(vm.component) for vm in vms)]) if width >= 110 else 0
@@ -141,14 +143,11 @@ def _vms(row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int) ->
     head = fit("VM", name + 1) + fit("State", 11) + " "
     head += fit("Component", uid) + " " if uid else ""
     lines: list[Line] = [((head + fit("Path", 7) + " " + fit("Now", room) + fit("Took", 8, "right"), "head"),)]
-    reasons: list[Cell] = []
     for vm in vms:
         state = sign("item", vm.state)
         told, tone = _vm_now(vm, now)
         if vm.state == "pending" and not row.active:
             told = "was not begun"
-        if (vm.state == "failed" or _fell_back(vm)) and (told != printable(vm.reason) or len(told) > room):
-            reasons.append((f"{vm.name.removesuffix(domain)}: {vm.reason}", "bad" if vm.state == "failed" else "warn"))
         lines.append(
             (
                 (fit(printable(vm.name.removesuffix(domain)), name) + " ", "plain"),
@@ -159,8 +158,20 @@ def _vms(row: "DeployRow", vms: Sequence["VmRow"], now: datetime, width: int) ->
                 (fit(_vm_took(vm, now), 8, "right"), "dim"),
             )
         )
-    for reason, tone in reasons:
-        first, *rest = wrapped(reason, width - 2)
+    untold = [vm for vm in vms if _vm_now(vm, now)[0] != printable(advice(vm.reason)) or len(vm.reason) > room]
+    return [*lines, *_reasons(untold, domain, width, advice)]
+
+
+def _reasons(vms: Sequence["VmRow"], domain: str, width: int, advice: Callable[[str], str]) -> list[Line]:
+    """Why these failed or fell back, whole, and what to do; once for all that have the same."""
+    reasons: dict[Cell, list[str]] = {}
+    for vm in vms:
+        if vm.state == "failed" or _fell_back(vm):
+            tone = "bad" if vm.state == "failed" else "warn"
+            reasons.setdefault((vm.reason, tone), []).append(vm.name.removesuffix(domain))
+    lines: list[Line] = []
+    for (reason, tone), names in reasons.items():
+        first, *rest = wrapped(f"{', '.join(names)}: {advice(reason)}", width - 2)
         lines += [((first, tone),), *[((f"  {line}", tone),) for line in rest]]
     return lines
 
@@ -186,7 +197,7 @@ def _vm_took(vm: "VmRow", now: datetime) -> str:
     return took(vm.seconds) if vm.seconds else "-"
 
 
-def _staging(one: "StagingRow", now: datetime, width: int) -> list[Line]:
+def _staging(one: "StagingRow", now: datetime, width: int, advice: Callable[[str], str]) -> list[Line]:
     word = {"queued": "queued", "running": "staging", "succeeded": "staged", "failed": "failed"}.get(
         one.state, "absent"
     )
@@ -195,7 +206,7 @@ def _staging(one: "StagingRow", now: datetime, width: int) -> list[Line]:
     if one.transfer is not None:
         told, tone = upload([one.transfer], now)
     elif one.error:
-        told, tone = one.error, "bad"
+        told, tone = advice(one.error), "bad"
     first: Line = ((fit(printable(one.uid), 26) + " ", "plain"), (fit(str(state), 12) + " ", state.tone))
     if len(told) <= width - 40:
         return [(*first, (told, tone))]

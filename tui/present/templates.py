@@ -1,6 +1,6 @@
 """Templates as rows and as detail; what is asked before one is cancelled or removed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -79,8 +79,8 @@ def _used(children: int) -> str:
     return "unused" if not children else f"used by {children} VM{'s' if children > 1 else ''}"
 
 
-def detail(row: "TemplateRow", now: datetime, width: int = BESIDE) -> list[Line]:
-    """All that is known of it, in lines of `width` cells."""
+def detail(row: "TemplateRow", now: datetime, width: int = BESIDE, advice: Callable[[str], str] = str) -> list[Line]:
+    """All that is known of it, in lines of `width` cells; `advice` tells what an error says to do."""
     shown = sign("template", row.state)
     lines: list[Line] = [((printable(row.uid), "title"), (f" on {printable(row.endpoint)}", "plain")), ()]
     pairs: list[tuple[str, object]] = [("state", (str(shown), shown.tone))]
@@ -90,7 +90,7 @@ def detail(row: "TemplateRow", now: datetime, width: int = BESIDE) -> list[Line]
     if row.transfer is not None:
         pairs += [("upload", upload([row.transfer], now)), ("sent", _sent(row.transfer.done, row.transfer.total))]
     if row.why:
-        pairs.append(("why", (printable(row.why), shown.tone)))
+        pairs.append(("why", (printable(advice(row.why)), shown.tone)))
     pairs += [
         ("path", row.path),
         ("digest", row.digest),

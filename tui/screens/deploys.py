@@ -85,7 +85,7 @@ class DeploysPage(Page):
 
     def detail(self, row: Any, now: datetime) -> list[Line]:
         """All that is known of it, as wide as there is room."""
-        return present.detail(row, now, max(56, self.app.size.width - 4))
+        return present.detail(row, now, max(56, self.app.size.width - 4), self.app.advice)
 
     def _show_detail(self) -> None:
         super()._show_detail()

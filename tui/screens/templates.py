@@ -42,7 +42,7 @@ class TemplatesPage(Page):
 
     def detail(self, row: Any, now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row, now, self.detail_width)
+        return present.detail(row, now, self.detail_width, self.app.advice)
 
     def empty(self) -> list[Line]:
         """Why there is none, and the one key that leads on."""
