@@ -12,15 +12,13 @@ from engine.cancel import Cancel
 from engine.errors import BadPackage
 from engine.ova.findings import Finding, Severity, worst_first
 from engine.ova.integrity import manifest_findings
-from engine.ova.limits import DEFAULT, Limits
+from engine.ova.limits import DEFAULT, MAX_PROBLEMS, Limits
 from engine.ova.manifest import Digest
 from engine.ova.member import Member, open_member
 from engine.ova.package import Package, open_package
 from engine.ova.whole import archive_findings, content_findings
 from engine.sources.digests import AT_ONCE, BLOCK, RunningDigest
 
-# A hostile package has a problem in each of its thousands of members, and in each line of a manifest of 1 MiB.
-MOST = 100
 _ANOTHER = "get the package again, or another one from who made it"
 
 
@@ -121,8 +119,8 @@ class _Told:
         self.findings: list[Finding] = []
 
     def __call__(self, problem: BadPackage) -> None:
-        if len(self.findings) >= MOST:
-            why = f"has more than {MOST} problems"
+        if len(self.findings) >= MAX_PROBLEMS:
+            why = f"has more than {MAX_PROBLEMS} problems"
             raise BadPackage("cannot read", on=str(self._path), why=why, fix="get it from who made it")
         self.findings.append(self._finding(problem, problem.why or problem.what))
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from engine.errors import BadPackage
 
+_LONGEST = 1_000  # characters of a finding's text: five long names
+
 Told = Callable[[BadPackage], None]
 """Hears of a problem in spite of which reading can go on: raises it, or keeps it and returns."""
 
@@ -43,17 +45,17 @@ class Finding:
     @classmethod
     def error(cls, where: str, what: str, fix: str) -> "Finding":
         """For this the package is refused."""
-        return cls(Severity.ERROR, where, what, fix)
+        return cls(Severity.ERROR, short(where, _LONGEST), short(what, _LONGEST), fix)
 
     @classmethod
     def warning(cls, where: str, what: str, fix: str) -> "Finding":
         """This the operator should know before the import."""
-        return cls(Severity.WARNING, where, what, fix)
+        return cls(Severity.WARNING, short(where, _LONGEST), short(what, _LONGEST), fix)
 
     @classmethod
     def note(cls, where: str, what: str, fix: str = "") -> "Finding":
         """This is for who wants to know all."""
-        return cls(Severity.NOTE, where, what, fix)
+        return cls(Severity.NOTE, short(where, _LONGEST), short(what, _LONGEST), fix)
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -62,9 +64,9 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda one: order.index(one.severity)))
 
 
-def short(text: str) -> str:
-    """For a text that may be said in many findings."""
-    return text if len(text) <= 80 else f"{text[:80]}..."
+def short(text: str, most: int = 80) -> str:
+    """For a text that may be said in many findings, and one from a package, which may have megabytes."""
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def place(file: str, line: int, element: str) -> str:

@@ -8,22 +8,21 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from engine.errors import BadPackage
 from engine.ova import tar, xml
+from engine.ova.beside import Folder
 from engine.ova.contents import Content, content_size, find_contents, open_content
-from engine.ova.contradictions import is_inside
 from engine.ova.descriptor import Descriptor
 from engine.ova.envelope import read_descriptor
-from engine.ova.findings import Told, refuse
+from engine.ova.findings import Told, refuse, short
 from engine.ova.limits import DEFAULT, MAX_MANIFEST, MAX_MESSAGES, Limits
 from engine.ova.manifest import Digest, Manifest, read_manifest
 from engine.ova.member import Member, MemberReader, Source, open_member, opened, read_at_most
 from engine.ova.messages import Messages
-from engine.ova.names import Spellings, chunk_names, spelled
+from engine.ova.names import Spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +91,19 @@ def open_package(path: str | os.PathLike[str], limits: Limits = DEFAULT, told: T
     """
     path = Path(path)
     if path.suffix.lower() == ".ovf":
-        alone = _beside(path, path.name)
-        return _package(path, alone, {path.name: alone}, limits, told, whole=False)
+        folder = Folder(path, limits)
+        return _package(path, folder.members[path.name], folder.members, limits, told, folder)
     entries = _index(path, limits, told)
     descriptor = _only_descriptor(path, entries, told)
     # The descriptor's hrefs are relative to its own folder, which need not be the archive's root.
-    folder = str(PurePosixPath(descriptor.name).parent)
+    top = str(PurePosixPath(descriptor.name).parent)
     members: dict[str, Member] = {}
     for entry in entries:
-        name = entry.name if folder == "." else entry.name.removeprefix(folder + "/")
+        name = entry.name if top == "." else entry.name.removeprefix(top + "/")
         if name in members:
             told(BadPackage("cannot read OVA", on=str(path), why=f"two members are named '{name}'"))
         members.setdefault(name, Member(name, entry.offset, entry.size, path))
-    return _package(path, members[PurePosixPath(descriptor.name).name], members, limits, told, whole=True)
+    return _package(path, members[PurePosixPath(descriptor.name).name], members, limits, told)
 
 
 def _index(path: Path, limits: Limits, told: Told) -> list[tar.Entry]:
@@ -125,32 +124,34 @@ def _only_descriptor(path: Path, entries: Iterable[tar.Entry], told: Told) -> ta
 
 
 def _package(
-    path: Path, descriptor_member: Member, members: dict[str, Member], limits: Limits, told: Told, *, whole: bool
+    path: Path,
+    descriptor_member: Member,
+    members: dict[str, Member],
+    limits: Limits,
+    told: Told,
+    folder: Folder | None = None,
 ) -> Package:
-    """`whole`: every file must be among `members`; otherwise they are looked for beside the descriptor."""
+    """Every file must be among `members`, unless they are those of a `folder`: then it is searched for them."""
     where = f"{path}: {descriptor_member.name}"
     data = _small(descriptor_member, limits.ova_descriptor_bytes, limits.fix("ova_descriptor_bytes"))
     manifest_name = PurePosixPath(descriptor_member.name).with_suffix(".mf").name
-    if not whole:
-        _find_beside(path, members, (manifest_name, PurePosixPath(manifest_name).with_suffix(".cert").name))
+    if folder:
+        folder.find((manifest_name, PurePosixPath(manifest_name).with_suffix(".cert").name))
     manifest = _manifest(path, members, manifest_name, told)
     text = xml.decode(data, where)
     descriptor = read_descriptor(text, descriptor_member.name, package=str(path), limits=limits)
-    if not whole:
-        _find_beside(path, members, (file.href for file in descriptor.files))
-        for file in descriptor.files:
-            if file.chunk_size and file.href not in members:
-                _find_chunks_beside(path, members, file.href)
-    if manifest and not whole:
-        _find_beside(path, members, manifest.digests)
+    if folder:
+        folder.find(file.href for file in descriptor.files)
+        folder.find_chunks(file.href for file in descriptor.files if file.chunk_size)
+        folder.find(manifest.digests if manifest else ())
     spellings = Spellings([file.href for file in descriptor.files])
     members = _renamed(path, members, spellings)
     if manifest:
         manifest = _with_names_of(manifest, members, spellings)
     contents, missing = find_contents(path, descriptor.files, members, limits.ova_remote_hosts)
     missing |= {name: by for name, by in _listed_only(manifest, members).items() if name not in missing}
-    for name, said_by in missing.items() if whole else ():
-        told(BadPackage("cannot read OVA", on=str(path), why=f"'{name}' is missing, which {said_by} refers to"))
+    for name, said_by in missing.items() if folder is None else ():
+        told(BadPackage("cannot read OVA", on=str(path), why=f"'{short(name)}' is missing, which {said_by} refers to"))
     if manifest:
         _check_descriptor(data, where, manifest.digests.get(descriptor_member.name), told)
     package = Package(
@@ -197,36 +198,6 @@ def _small(member: Member, most: int, fix: str = "") -> bytes:
         raise BadPackage("cannot read package", on=str(member.path), why=why, fix=fix)
     with open_member(member) as reader:
         return reader.readall()
-
-
-def _beside(path: Path, name: str) -> Member:
-    with opened(path.parent / name) as (_, size):
-        return Member(name, 0, size, path.parent / name)
-
-
-def _find_beside(path: Path, members: dict[str, Member], names: Iterable[str]) -> None:
-    """Add those that lie beside the bare descriptor. What is not inside its folder is left to be missing."""
-    for name in names:
-        if name not in members and (found := _spelling_beside(path, name)):
-            members[found] = _beside(path, found)
-
-
-def _find_chunks_beside(path: Path, members: dict[str, Member], href: str) -> None:
-    """Add the file's chunks up to the first that is not there."""
-    for found in takewhile(bool, (_spelling_beside(path, name) for name in chunk_names(href))):
-        members[found] = _beside(path, found)
-
-
-def _spelling_beside(path: Path, name: str) -> str:
-    """How the folder of the bare descriptor spells a name, "" when it has no such file."""
-    return next((one for one in spelled(name) if is_inside(one) and _is_file(path.parent / one)), "")
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that no file can have, or a folder that may not be searched
-        return False
 
 
 def _manifest(path: Path, members: Mapping[str, Member], name: str, told: Told) -> Manifest | None:

@@ -5,10 +5,11 @@ that the operator allows. No other address is ever asked for anything, and no re
 import http.client
 import re
 import ssl
+import string
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from engine.errors import UploadFailed
 from engine.ova.descriptor import File
@@ -54,7 +55,8 @@ def fetched(file: RemoteFile) -> Iterator[Source]:
     connection = http.client.HTTPSConnection(
         parts.hostname or "", parts.port, timeout=_SILENCE, context=ssl.create_default_context()
     )
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    # Some hrefs have characters that no URI has (RFC 3986), and an HTTP request neither.
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=string.punctuation)
     with closing(connection), _answer(connection, path, file) as answer:
         if answer.status != http.HTTPStatus.OK:
             why = f"the host answered {answer.status} {answer.reason}"
@@ -95,6 +97,8 @@ class _Body:
 
 
 def _parts(href: str) -> SplitResult | None:
+    if not href.partition("//")[2].partition("/")[0].isascii():
+        return None  # nobody allows such a host, and urlsplit would normalise its name, in quadratic time
     try:
         parts = urlsplit(href)
         _ = parts.port  # refuses what is no number

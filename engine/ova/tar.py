@@ -13,6 +13,7 @@ from unicodedata import category, normalize
 from engine.errors import BadPackage
 from engine.ova.findings import Told, refuse
 from engine.ova.limits import DEFAULT, MAX_TAR_EXTENSIONS, Limits
+from engine.ova.names import has_many_marks
 
 BLOCK = 512
 _ZERO = bytes(BLOCK)
@@ -203,6 +204,8 @@ class Index:
             raise self._bad(f"the member name {raw[:80]!r} is not UTF-8", "") from None
         if not name.isprintable() and any(category(character) == "Cc" for character in name):
             raise self._bad(f"the member name {name!r} has control characters", "")
+        if has_many_marks(name):
+            raise self._bad(f"the member name {name[:80]!r} has more accents on a letter than any language has", "")
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/"):
             self._told(self._bad(f"member '{name}' has an absolute path", "it would lie outside the package"))

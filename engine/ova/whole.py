@@ -6,8 +6,11 @@ from engine.errors import BadPackage
 from engine.ova.descriptor import Descriptor
 from engine.ova.findings import Finding, place
 from engine.ova.integrity import listed
+from engine.ova.limits import MAX_PROBLEMS
 from engine.ova.package import Package
 from engine.ova.signature import certificate_name
+
+_PUT_THERE = "put it there, or get it again"
 
 
 def archive_findings(package: Package) -> Iterator[Finding]:
@@ -50,9 +53,12 @@ def _missing(package: Package) -> Iterator[Finding]:
     lines = {
         file.href: place(package.descriptor_name, file.line, f"File '{file.id}'") for file in package.descriptor.files
     }
-    for name in package.missing:
+    for name in package.missing[:MAX_PROBLEMS]:
         where = lines.get(name, package.manifest.name if package.manifest else package.descriptor_name)
-        yield Finding.error(where, f"refers to '{name}', which does not lie beside it", "put it there, or get it again")
+        yield Finding.error(where, f"refers to '{name}', which does not lie beside it", _PUT_THERE)
+    if len(package.missing) > MAX_PROBLEMS:
+        more = f"and its manifest refer to {len(package.missing) - MAX_PROBLEMS} more files that do not lie beside it"
+        yield Finding.error(package.descriptor_name, more, _PUT_THERE)
 
 
 def _sizes(package: Package) -> Iterator[Finding]:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage, Cancelled
-from engine.ova.check import MOST, Examined, compare_digests, digest_bytes, examine
+from engine.ova.check import Examined, compare_digests, digest_bytes, examine
 from engine.ova.descriptor import Property
 from engine.ova.findings import Finding, Severity
+from engine.ova.limits import MAX_PROBLEMS
 from engine.ova.package import open_package
 from engine.ova.samples import build_ova
 from engine.ova.whole import without_default
@@ -103,8 +104,8 @@ def test_one_problem_is_refused_in_its_own_words(tmp_path: Path) -> None:
 def test_a_hostile_package_has_an_end(tmp_path: Path) -> None:
     path = write_ova(tmp_path / "box.ova", member("box.ovf", DESCRIPTOR), DISK, member("box.mf", "x\n" * 100_000))
     found = told(examine(path))
-    assert len(found) == MOST + 1
-    assert f"box.ova: has more than {MOST} problems; reading stopped there" in found
+    assert len(found) == MAX_PROBLEMS + 1
+    assert f"box.ova: has more than {MAX_PROBLEMS} problems; reading stopped there" in found
 
 
 def test_files_are_compared_with_the_descriptor(tmp_path: Path) -> None:

@@ -95,7 +95,14 @@ def nodes(element: str, count: int = MAX_XML_NODES - 20) -> str:
 
 
 SHARED = "<Item><rasd:ResourceType>17</rasd:ResourceType><rasd:HostResource>ovf:/disk/d</rasd:HostResource></Item>"
-# LETTERS stands for as many as there is room for, LINES for as many line breaks.
+# Each stands for as many as there is room for.
+FILLINGS = {
+    "LETTERS": "a",
+    "LINES": "a\n",
+    "LETTER_ACCENTS": "a" + "\u0301\u0316" * 15,
+    "ACCENTS": "\u0301\u0316",
+    "TIBETAN": "\u0f73",
+}
 WORST_XML = {
     "elements": nodes("<a/>"),
     "machines inside each other": nodes("<VirtualSystem>" * 60 + "</VirtualSystem>" * 60, (MAX_XML_NODES - 20) // 60),
@@ -155,6 +162,16 @@ WORST_XML = {
     ),
     "files outside": envelope(files='<File ovf:id="" ovf:href="../x" ovf:size="y"/>' * (MAX_XML_NODES // 5)),
     "names": nodes(f"<{'n' * 255}/>", 16_000),
+    "accents": envelope(files='<File ovf:id="f" ovf:href="aACCENTS"/>'),
+    "marks that stand for two": envelope(files='<File ovf:id="f" ovf:href="aTIBETAN"/>'),
+    "accents in a host's name": envelope(files='<File ovf:id="f" ovf:href="https://aACCENTS/"/>'),
+    "as many accents on each letter as are ordered": envelope(files='<File ovf:id="f" ovf:href="LETTER_ACCENTS"/>'),
+    "bundles in a file each": envelope(
+        "".join(f'<Strings ovf:fileRef="{number}"/>' for number in range(MAX_XML_NODES // 5 - 20)),
+        files="".join(
+            f'<File ovf:id="{number}" ovf:href="many.000000001"/>' for number in range(MAX_XML_NODES // 5 - 20)
+        ),
+    ),
     "lines": envelope(files="", system="LINES"),
     "wide text": envelope(files="", system="\U0001f4a3LETTERS"),
 }
@@ -185,7 +202,8 @@ def test_the_worst_package_costs_less_than_2_seconds_and_256_mib(tmp_path: Path,
     chunks = [f"many.{number:09}" for number in range(limits.ova_entries - 8)]
     digests = "".join(f"SHA1({name})= {0:040}\n" for name in chunks)
     room = limits.ova_descriptor_bytes - len(text)
-    text = text.replace("LINES", "a\n" * (room // 3)).replace("LETTERS", "a" * room)
+    for word, filling in FILLINGS.items():
+        text = text.replace(word, filling * (room // len(filling.encode())))
     path = write_ova(
         tmp_path / "worst.ova",
         pax({"comment": "c" * (MAX_TAR_EXTENSIONS - 100)}, b"g"),
@@ -200,6 +218,36 @@ def test_the_worst_package_costs_less_than_2_seconds_and_256_mib(tmp_path: Path,
     assert findings
     assert seconds < 2
     assert used < 256 << 20
+
+
+def test_the_worst_folder_costs_less_than_2_seconds_and_256_mib(tmp_path: Path) -> None:
+    """A bare descriptor's files are looked for one by one; one of them has a thousand names."""
+    (tmp_path / "box.mf").write_text("".join(f"SHA1({number:05})={0:040}\n" for number in range(18_000)))
+    for number in range(200):
+        (tmp_path / f"chunked-disk.{number:09}").write_bytes(b"x")
+    names = [
+        "".join(f"%{ord(one):02x}" if number >> n & 1 else one for n, one in enumerate("chunked-disk"))
+        for number in range(4_000)
+    ]
+    names += ["chunked-disk"] * 1_000 + [f"disk{number}" for number in range(6_000)]
+    files = "".join(f'<File ovf:id="{n}" ovf:href="{name}" ovf:chunkSize="1"/>' for n, name in enumerate(names))
+    (tmp_path / "box.ovf").write_text(envelope(files=files))
+    findings, seconds, used = cost(tmp_path / "box.ovf", Limits(**MOST))
+    assert findings
+    assert seconds < 2
+    assert used < 256 << 20
+
+
+def test_what_a_bare_descriptor_lacks_is_listed_up_to_a_hundred(tmp_path: Path) -> None:
+    files = "".join(f'<File ovf:id="f{number}" ovf:href="disk{number}"/>' for number in range(120))
+    (tmp_path / "box.ovf").write_text(envelope(files=files))
+    errors = [str(one) for one in examine(tmp_path / "box.ovf").findings if one.severity is Severity.ERROR]
+    assert len(errors) == 101
+    assert errors[-1] == "box.ovf: and its manifest refer to 20 more files that do not lie beside it"
+
+
+def test_a_member_with_more_accents_than_any_language_is_refused(refused: Refused) -> None:
+    assert "more accents on a letter than any language" in refused(DESCRIPTOR, member("a" + "\u0301" * 31, ""), DISK)
 
 
 BOMBS = {

@@ -39,6 +39,12 @@ def test_a_file_on_an_allowed_host_is_fetched_when_it_is_sent(host: Host, tmp_pa
     assert host.asked == ["/disks/disk.vmdk"]
 
 
+def test_a_url_with_characters_that_no_url_has(host: Host, tmp_path: Path) -> None:
+    href = host.url.replace("disk.vmdk", "größe 1%20x.vmdk?a=ö")
+    assert fetch(package_of(tmp_path, href)) == DATA
+    assert host.asked == ["/disks/gr%C3%B6%C3%9Fe%201%20x.vmdk?a=%C3%B6"]
+
+
 def test_whatever_else_lies_elsewhere_is_refused_and_nobody_is_asked(host: Host, tmp_path: Path) -> None:
     size = f'ovf:size="{len(DATA)}"'
     cases = (
