@@ -6,11 +6,11 @@ import pytest
 
 from engine.jobs import submit
 from engine.simulator.launcher import Simulator
-from storage import claims, deployments, jobs, steps
+from storage import claims, deployments, endpoints, jobs, steps
 from storage.errors import Conflict
 from storage.jobs import State
 from storage.store import Store
-from tests.e2e.lab import MIB, entries
+from tests.e2e.lab import MIB, entries, snapshots_of
 from tests.jobs.conftest import StoreLab, until
 
 
@@ -64,6 +64,29 @@ def test_while_cloning_what_it_made_goes_and_the_rest_stays(any_lab: StoreLab, s
     assert lab.ended(deployment) == "cancelled"
     assert lab.names() == [uid, "x.lab00.example.com"]
     assert "lab01" not in lab.govc("find", "/", "-type", "a")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["before", "within"])
+def test_while_the_snapshot_is_taken(lab: StoreLab, simulator: Simulator, when: str) -> None:
+    uid, _ = lab.add_sample("esxi")
+    with lab.store() as store:
+        endpoints.update(store, lab.name, linked_clones=True)
+    simulator.admin.fault("CreateSnapshot_Task", delay=2, in_task=when == "within", times=1)
+    deployment = lab.submit(lab.profile("lab01", entries(uid, "a")))
+    worker = lab.worker("--until-idle")
+    until(lambda: "CreateSnapshot_Task" in simulator.admin.counters().calls, worker)
+    cancel(lab, deployment)
+    assert lab.ended(deployment) == "cancelled"
+    worker.wait()
+    assert lab.names() == []
+    with lab.store() as store:
+        assert claims.listing(store) == []
+    again = lab.submit(lab.profile("lab02", entries(uid, "b")))
+    lab.worker()
+    assert lab.ended(again) == "succeeded"
+    assert lab.names() == ["b.lab02.example.com", uid]
+    assert snapshots_of(lab.machines()[uid]) == ["slipway-base"]
 
 
 def test_the_template_goes_on_for_whoever_waits_for_it(lab: StoreLab, simulator: Simulator) -> None:
