@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from engine.errors import LoginRefused, NotFound, SlipwayError
-from engine.vsphere.datastores import roomiest
-from engine.vsphere.hosts import placement_host
+from engine.vsphere.hosts import placement_host, roomiest
 from engine.vsphere.inventory import Target, drs_enabled, target_of
 from engine.vsphere.refs import DatastoreRef, HostRef
 from engine.vsphere.session import Address, Session, connect
@@ -45,10 +44,10 @@ class Site:
         return replace(self, target=replace(self.target, datastore=datastore), host=host)
 
     def with_most_room(self) -> "Site":
-        """The same site with that member of its datastore cluster which has the most room now."""
-        if len(self.target.datastores) == 1:
-            return self
-        target = replace(self.target, datastore=roomiest(self.session, self.target.datastores))
+        """The same site with that member of its datastore cluster which has the most room now, and the host to name
+        for it. Raises VSphereFault when a host must be named and none can be.
+        """
+        target = replace(self.target, datastore=roomiest(self.session, self.target))
         return replace(self, target=target, host=placement_host(self.session, target, self.drs))
 
 
@@ -122,5 +121,4 @@ def open_site(store: Store, name: str, pace: Pace | None = None) -> Iterator[Sit
         if endpoint.instance_uuid != session.instance_uuid:
             endpoint = endpoints.update(store, name, instance_uuid=session.instance_uuid)
         target = target_of(session, endpoint)
-        drs = drs_enabled(session, target.compute)
-        yield Site(store, endpoint, session, target, drs, placement_host(session, target, drs))
+        yield Site(store, endpoint, session, target, drs_enabled(session, target.compute), None).with_most_room()

@@ -1,15 +1,18 @@
 """Where each VM of a plan goes: its datastore, and its ESXi host where vCenter does not choose."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.catalog.profiles import Entry
 from engine.errors import BadInput, NoSpace, SlipwayError
 from engine.site import Site
 from engine.vsphere.datastores import Datastore, look_at, with_most_room
-from engine.vsphere.hosts import Host, first_fit, hosts_of, no_host
+from engine.vsphere.hosts import Host, first_fit, hosts_of, within_reach
 from engine.vsphere.inventory import find_datastores, find_host
 from engine.vsphere.refs import DatastoreRef, HostRef, NetworkRef
+
+# Hosts that one error names at most.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,42 +39,59 @@ class Placer:
         self._taken: dict[DatastoreRef, int] = {}
         self._known_hosts: list[Host] | None = None
 
-    def place(self, entry: Entry, name: str, networks: Iterable[NetworkRef]) -> Place:
-        """The place of an entry's VM. Raises NotFound, BadInput, VSphereFault when it cannot go where it should."""
-        networks = list(networks)
+    def place(
+        self, entry: Entry, name: str, networks: Collection[NetworkRef], base: Collection[DatastoreRef] = ()
+    ) -> Place:
+        """The place of an entry's VM, whose host sees `base` too: what a linked clone stands on.
+
+        Raises NotFound, BadInput when it cannot go where it should.
+        """
         host = self._named_host(entry)
         stores = self._stores(entry.datastore or self._site.endpoint.datastore)
-        seen = [one for one in stores if self._is_seen(one, host, networks, alone=len(stores) == 1)]
+        seen = [one for one in stores if self._is_seen(one, host, networks, base, alone=len(stores) == 1)]
         kept = [one for one in seen if one.name == self._kept.get(name) and not one.why_not]
         chosen = with_most_room(kept or seen, self._taken)
         if chosen is None:
             raise self._no_datastore(name, stores, host)
-        if host is None and not self._site.drs:
-            host = first_fit(self._hosts, chosen.ref, networks)
-            if host is None:
-                raise no_host(self._site.session, self._site.target)
-        elif host is not None and (wrong := host.why_not(chosen.ref, networks)):
+        if host is None and (base or not self._site.drs):
+            fitting = first_fit(self._hosts, chosen.ref, networks, base)
+            if fitting is None:
+                raise self._no_host(name, chosen, networks, base)
+            host = None if self._site.drs else fitting
+        elif host is not None and (wrong := host.why_not(chosen.ref, networks, base)):
             fix = "name another host, datastore or network"
             raise BadInput("cannot place", on=f"{name} on the host {host.name}", why=wrong, fix=fix)
         return Place(chosen.ref, chosen.name, host.ref if host else None, host.name if host else "")
 
-    def _is_seen(self, store: Datastore, host: Host | None, networks: list[NetworkRef], alone: bool) -> bool:
+    def _is_seen(
+        self,
+        store: Datastore,
+        host: Host | None,
+        networks: Collection[NetworkRef],
+        base: Collection[DatastoreRef],
+        alone: bool,
+    ) -> bool:
         """Whether the host sees the datastore; where none is named, whether any can take the VM there. One that is
         alone is not asked that: vCenter says best what is wrong then.
         """
         if host is not None:
             return store.ref in host.datastores
-        return alone or first_fit(self._hosts, store.ref, networks) is not None
+        return alone or first_fit(self._hosts, store.ref, networks, base) is not None
 
     def take(self, place: Place, size: int) -> None:
         """Count so many bytes for a VM."""
         self._taken[place.datastore] = self._taken.get(place.datastore, 0) + size
 
-    def take_template(self, size: int) -> None:
-        """Count so many bytes for a template that is staged on the way."""
-        chosen = with_most_room(self._stores(self._site.endpoint.datastore), self._taken)
-        if chosen is not None:
-            self._taken[chosen.ref] = self._taken.get(chosen.ref, 0) + size
+    def take_template(self, size: int) -> DatastoreRef | None:
+        """Count so many bytes for a template that is staged on the way, and where it is going to lie."""
+        stores = self._stores(self._site.endpoint.datastore)
+        if len(stores) > 1:
+            stores = within_reach(self._hosts, self._site.target, stores)
+        chosen = with_most_room(stores, self._taken)
+        if chosen is None:
+            return None
+        self._taken[chosen.ref] = self._taken.get(chosen.ref, 0) + size
+        return chosen.ref
 
     @property
     def needed(self) -> int:
@@ -121,3 +141,11 @@ class Placer:
         reasons = [f"{one.name}: {one.why_not or blind}" for one in stores]
         fix = "name another with `datastore`, or look at it in vCenter"
         return BadInput("no datastore for", on=name, why="; ".join(reasons) or "it was removed", fix=fix)
+
+    def _no_host(
+        self, name: str, store: Datastore, networks: Collection[NetworkRef], base: Collection[DatastoreRef]
+    ) -> SlipwayError:
+        reasons = [f"{host.name}: {host.why_not(store.ref, networks, base)}" for host in self._hosts]
+        fix = "name another datastore or network, or look at the hosts in vCenter"
+        why = "; ".join(reasons[:_NAMED]) + (f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else "")
+        return BadInput("no host for", on=f"{name} on {store.name}", why=why, fix=fix)

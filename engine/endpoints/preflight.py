@@ -13,8 +13,8 @@ from engine.errors import BadInput, CertificateRefused, LoginRefused, NotFound, 
 from engine.site import address_of, login_turn
 from engine.staging.templates import FOLDER
 from engine.vsphere.attributes import STAGING_STATUS, status_key
-from engine.vsphere.datastores import look_at, roomiest
-from engine.vsphere.hosts import placement_host
+from engine.vsphere.datastores import look_at
+from engine.vsphere.hosts import placement_host, roomiest
 from engine.vsphere.inventory import (
     Target,
     child_folder,
@@ -65,16 +65,17 @@ class Objects:
         """Where VMs go, None while something it needs is missing."""
         if not (self.datacenter and self.compute and self.datastores and self.folder):
             return None
-        return Target(
+        target = Target(
             datacenter=self.datacenter,
             compute=self.compute,
             pool=self.pool,
             datastores=self.datastores,
-            datastore=roomiest(session, self.datastores),
+            datastore=self.datastores[0],
             folder=self.folder,
             network=self.network,
             host=self.host,
         )
+        return replace(target, datastore=roomiest(session, target))
 
 
 def check(store: Store, endpoint: Endpoint) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Datastores: how much room they have, and which of a datastore cluster takes the next VM."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pyVmomi import vim
@@ -39,11 +39,3 @@ def with_most_room(datastores: Iterable[Datastore], taken: Mapping[vim.Datastore
     """Of those that take VMs the one with the most free bytes, less what is `taken` already; None when none does."""
     good = sorted((one for one in datastores if not one.why_not), key=lambda one: one.name)
     return max(good, key=lambda one: one.free - taken.get(one.ref, 0), default=None)
-
-
-def roomiest(session: Session, datastores: Sequence[vim.Datastore]) -> vim.Datastore:
-    """The one that takes the next VM; a single one is not asked whether it can."""
-    if len(datastores) == 1:
-        return datastores[0]
-    found = with_most_room(look_at(session, datastores), {})
-    return found.ref if found else datastores[0]

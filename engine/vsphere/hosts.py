@@ -1,11 +1,12 @@
 """ESXi hosts of a cluster: which of them can take a VM, and which has to be named to vCenter."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pyVmomi import vim
 
 from engine.errors import VSphereFault
+from engine.vsphere.datastores import Datastore, look_at, with_most_room
 from engine.vsphere.inventory import Target, shown_name
 from engine.vsphere.properties import read, read_many
 from engine.vsphere.session import Session
@@ -22,14 +23,20 @@ class Host:
     datastores: frozenset[vim.Datastore]
     networks: frozenset[vim.Network]
 
-    def why_not(self, datastore: vim.Datastore, networks: Iterable[vim.Network] = ()) -> str:
-        """Why a VM on that datastore and those networks cannot be placed here, "" when it can."""
+    def why_not(
+        self, datastore: vim.Datastore, networks: Iterable[vim.Network] = (), base: Collection[vim.Datastore] = ()
+    ) -> str:
+        """Why a VM on that datastore and those networks cannot be placed here, "" when it can. On `base` lie the disks
+        that a linked clone stands on.
+        """
         if not self.connected:
             return "it is not connected"
         if self.maintenance:
             return "it is in maintenance mode"
         if datastore not in self.datastores:
             return "it does not see the datastore"
+        if not self.datastores.issuperset(base):
+            return "it does not see the template's datastore"
         return "" if self.networks.issuperset(networks) else "it does not see the network"
 
 
@@ -67,20 +74,36 @@ def placement_host(session: Session, target: Target, drs: bool) -> vim.HostSyste
     found = first_fit(hosts_of(session, target.compute), target.datastore)
     if found is not None:
         return found.ref
-    raise no_host(session, target)
-
-
-def first_fit(hosts: Iterable[Host], datastore: vim.Datastore, networks: Iterable[vim.Network] = ()) -> Host | None:
-    """The first host that can take a VM on that datastore and those networks."""
-    networks = list(networks)
-    return next((host for host in hosts if not host.why_not(datastore, networks)), None)
-
-
-def no_host(session: Session, target: Target) -> VSphereFault:
-    """The fault of a cluster without DRS where no host can be named."""
-    return VSphereFault(
+    raise VSphereFault(
         "cannot place a VM in",
         on=str(read(session, target.compute, "name")["name"]),
         why="DRS is off and no connected host sees the datastore",
         fix="turn on DRS, or name one with: slipway endpoint update NAME --host-system ESXI",
     )
+
+
+def first_fit(
+    hosts: Iterable[Host],
+    datastore: vim.Datastore,
+    networks: Collection[vim.Network] = (),
+    base: Collection[vim.Datastore] = (),
+) -> Host | None:
+    """The first host that can take a VM on that datastore and those networks, and sees `base`."""
+    return next((host for host in hosts if not host.why_not(datastore, networks, base)), None)
+
+
+def roomiest(session: Session, target: Target) -> vim.Datastore:
+    """The target's datastore that takes the next VM. A single one is not asked, and where no member of a cluster is any
+    good it is the first: vCenter says best what is wrong.
+    """
+    if len(target.datastores) == 1:
+        return target.datastores[0]
+    found = within_reach(hosts_of(session, target.compute), target, look_at(session, target.datastores))
+    chosen = with_most_room(found, {})
+    return chosen.ref if chosen else target.datastores[0]
+
+
+def within_reach(hosts: Iterable[Host], target: Target, datastores: Iterable[Datastore]) -> list[Datastore]:
+    """Those of the datastores that the target's own host can use, or any where it names none."""
+    own = [host for host in hosts if target.host in (None, host.ref)]
+    return [one for one in datastores if first_fit(own, one.ref)]

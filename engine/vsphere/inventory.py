@@ -13,7 +13,6 @@ from urllib.parse import quote, unquote
 from pyVmomi import vim
 
 from engine.errors import BadInput, EndpointUnreachable, NameTaken, NotFound
-from engine.vsphere.datastores import roomiest
 from engine.vsphere.properties import below, read, read_many
 from engine.vsphere.session import Session
 from storage.endpoints import Endpoint
@@ -27,7 +26,7 @@ class Target:
     """Where an endpoint's VMs go, as managed objects. `host` only when the endpoint names one.
 
     `datastores` are what the endpoint names: one, or the members of a datastore cluster. `datastore` is the one of them
-    that had the most room when the names were resolved.
+    that takes the next VM: the first, until one is chosen (`hosts.roomiest`).
     """
 
     datacenter: vim.Datacenter
@@ -51,7 +50,7 @@ def target_of(session: Session, endpoint: Endpoint) -> Target:
         compute=compute,
         pool=pool,
         datastores=datastores,
-        datastore=roomiest(session, datastores),
+        datastore=datastores[0],
         folder=find_folder(session, inside["vmFolder"], endpoint.vmfolder),
         network=find_network(session, datacenter, endpoint.network) if endpoint.network else None,
         host=find_host(session, compute, endpoint.host_system) if endpoint.host_system else None,

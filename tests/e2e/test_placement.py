@@ -16,7 +16,7 @@ from engine.simulator.launcher import Simulator
 from engine.site import open_site
 from storage import deployments, endpoints
 from tests.e2e.conftest import ready
-from tests.e2e.lab import PASSWORD, Lab, Place
+from tests.e2e.lab import MIB, PASSWORD, Lab, Place
 
 POD = "LocalDS_1", "LocalDS_2"
 BOTH = pytest.mark.parametrize(
@@ -190,6 +190,33 @@ def test_an_entry_names_its_host(lab: Lab, vcenter: Simulator, flag: str) -> Non
     assert plan_of(lab, entry(uid, "d", 14, host="127.0.0.1", datastore="mixed")) == ["LocalDS_3"]
     vcenter.admin.disconnect_host("127.0.0.2")
     assert refusal(lab, entry(uid, "d", 14, host="127.0.0.2")).why == "it is not connected"
+
+
+@pytest.mark.parametrize("vcenter", [False], indirect=True, ids=["DRS off"])
+def test_without_drs_a_member_that_no_host_can_use_stops_nobody(vcenter: Simulator, tmp_path: Path) -> None:
+    """The endpoint names a cluster whose member with the most room is out of reach."""
+    with ready(Lab(vcenter, tmp_path, replace(Place(), datastore="mixed"))) as lab:
+        filler, _ = lab.add_sample("filler", [MIB])
+        uid, _ = lab.add_sample("esxi")
+        lab.ok("deploy", str(lab.profile("lab00", [entry(filler, "f", datastore="LocalDS_3")])), "--no-power-on")
+        vcenter.admin.disconnect_host("127.0.0.3")
+        lab.ok("deploy", str(lab.profile("lab01", [entry(uid, "a")])), "--no-power-on")
+        there = lab.machines()
+        assert {datastore_of(there[name]) for name in (uid, "a.lab01.example.com")} == {"LocalDS_3"}
+        found = lab.slipway("endpoint", "test", lab.name, "--json").document
+        assert [one["state"] for one in found if one["name"] == "DRS"] == ["warning"]
+
+
+@pytest.mark.parametrize("vcenter", [False], indirect=True, ids=["DRS off"])
+def test_without_drs_the_plan_says_of_each_host_why_not(lab: Lab, vcenter: Simulator) -> None:
+    uid, _ = lab.add_sample("esxi")
+    vcenter.admin.disconnect_host("127.0.0.2")
+    vcenter.admin.disconnect_host("127.0.0.3")
+    problem = refusal(lab, entry(uid, "a", datastore="lone"))
+    assert problem.on == "a.refused.example.com on lone"
+    assert problem.why == (
+        "127.0.0.1: it does not see the datastore; 127.0.0.2: it is not connected; 127.0.0.3: it is not connected"
+    )
 
 
 @BOTH
