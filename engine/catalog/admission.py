@@ -12,7 +12,7 @@ from engine.catalog.licences import licence_findings, licence_in
 from engine.errors import BadInput, BadPackage, SlipwayError
 from engine.ova.chain import State, system_roots
 from engine.ova.check import findings_of
-from engine.ova.findings import Finding, Severity
+from engine.ova.findings import Finding, Severity, numbered
 from engine.ova.integrity import listed, unproven
 from engine.ova.package import Package
 from engine.ova.signature import Signature, certificate_name, signature_of
@@ -102,8 +102,9 @@ def check(
     )
     refused = refusals(found)
     if len(refused) > 1:
-        why = "; ".join(f"({number}) {one.why}; {one.fix}" for number, one in enumerate(refused, 1))
-        raise BadPackage("cannot use", on=package.path.name, why=why)
+        why = numbered([f"{one.why}; {one.fix}" for one in refused])
+        fix = f"see all with: slipway ova check {package.path} --endpoint {endpoint.name}"
+        raise BadPackage("cannot use", on=package.path.name, why=why, fix=fix)
     if refused:
         raise refused[0]
     return tuple(one for one in found if one.severity is Severity.WARNING)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.cancel import Cancel
 from engine.errors import BadPackage
-from engine.ova.findings import Finding, Severity, worst_first
+from engine.ova.findings import Finding, Severity, numbered, worst_first
 from engine.ova.integrity import manifest_findings
 from engine.ova.limits import DEFAULT, MAX_PROBLEMS, Limits
 from engine.ova.manifest import Digest
@@ -36,16 +36,15 @@ class Examined:
         return tuple(_error(self.path, one) for one in self.findings if one.severity is Severity.ERROR)
 
     def importable(self) -> Package:
-        """The package. Raises BadPackage when there is an error, one that lists them all when there are several."""
+        """The package. Raises BadPackage when there is an error, one that names the first few of several."""
         errors = self.errors
         if self.package is not None and not errors:
             return self.package
         if len(errors) == 1:
             raise errors[0]
         whys = [f"{one.where}: {one.what}" for one in self.findings if one.severity is Severity.ERROR]
-        listed = "; ".join(f"({number}) {why}" for number, why in enumerate(whys, 1))
-        fix = f"see what to do with: slipway ova check {self.path}"
-        raise BadPackage("cannot use", on=str(self.path), why=f"{len(whys)} problems: {listed}", fix=fix)
+        fix = f"see all, and what to do, with: slipway ova check {self.path}"
+        raise BadPackage("cannot use", on=str(self.path), why=f"{len(whys)} problems: {numbered(whys)}", fix=fix)
 
 
 def examine(path: Path, limits: Limits = DEFAULT, option: str = "") -> Examined:

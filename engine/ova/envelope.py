@@ -38,12 +38,12 @@ def read_descriptor(
     *,
     package: str = "",
     limits: Limits = DEFAULT,
-    messages: Mapping[str, str] | None = None,
+    messages: Mapping[str, bytes] | None = None,
 ) -> Descriptor:
     """The descriptor in `text` under deployment option `option` ("" = the default one).
 
-    `name` is its file's, `package` the path of what holds it, `messages` the texts of its external message bundles by
-    their File's id. Raises BadPackage naming the line or element.
+    `name` is its file's, `package` the path of what holds it, `messages` its external message bundles by their File's
+    id. Raises BadPackage naming the line or element.
     """
     where = f"{package}: {name}" if package else name
     root = xml.parse(text, where, limits)
@@ -88,6 +88,7 @@ def read_descriptor(
     )
     every = chain(
         problems,
+        texts.problems(name),
         contradictions(descriptor, name, limits.ova_remote_hosts),
         unsupported(descriptor, name),
         sections_unknown(root, name),

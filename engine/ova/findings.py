@@ -1,11 +1,12 @@
 """What is wrong or worth knowing about a package: one value for every reader, check and screen."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.errors import BadPackage
 
+_NUMBERED = 5  # problems that one error names
 _LONGEST = 1_000  # characters of a finding's text: five long names
 
 Told = Callable[[BadPackage], None]
@@ -67,6 +68,13 @@ def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def short(text: str, most: int = 80) -> str:
     """For a text that may be said in many findings, and one from a package, which may have megabytes."""
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def numbered(clauses: Sequence[str]) -> str:
+    """Clauses in one sentence, the first few of many."""
+    first = "; ".join(f"({number}) {clause}" for number, clause in enumerate(clauses[:_NUMBERED], 1))
+    more = len(clauses) - _NUMBERED
+    return first + (f"; and {more} more" if more > 0 else "")
 
 
 def place(file: str, line: int, element: str) -> str:

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from engine.errors import BadPackage
 from engine.ova import xml
+from engine.ova.findings import Finding, place
 from engine.ova.limits import MAX_TEXTS, Limits
 from engine.ova.xml import Element
 
 _DEFAULT_LANGUAGE = "en-US"  # of a bundle that does not say (DSP0243)
+UNTRANSLATED = "texts are shown untranslated"
+"""What follows when a bundle is missing or damaged."""
 
 
 def message_files(root: Element) -> Iterator[tuple[Element, str]]:
@@ -18,18 +21,30 @@ def message_files(root: Element) -> Iterator[tuple[Element, str]]:
 class Messages:
     """Looks up texts that have a `msgid`: in English, else as the descriptor has it, else in any language."""
 
-    def __init__(self, root: Element, files: Mapping[str, str], limits: Limits) -> None:
-        """`files` are the texts of external bundles by their File's id. Raises BadPackage for one that is no XML."""
+    def __init__(self, root: Element, files: Mapping[str, bytes], limits: Limits) -> None:
+        """`files` are the external bundles by their File's id."""
         self._english: dict[str, str] = {}
         self._others: dict[str, str] = {}
+        self._damaged: list[tuple[Element, str]] = []
         self._room = MAX_TEXTS
         for bundle in root.every("Strings"):
             self._add(bundle, bundle.get("xml.lang"))
         self._inside = set(self._english)
         for file, bundle in {file: bundle for bundle, file in message_files(root)}.items():
-            if file in files:
-                external = xml.parse(files[file], f"message bundle '{file}'", limits)
-                self._add(external, external.get("xml.lang") or bundle.get("xml.lang"))
+            if file not in files:
+                continue
+            try:
+                external = xml.parse(xml.decode(files[file], file), file, limits)
+            except BadPackage as error:
+                self._damaged.append((bundle, error.why))
+                continue
+            self._add(external, external.get("xml.lang") or bundle.get("xml.lang"))
+
+    def problems(self, file: str) -> Iterator[Finding]:
+        """The bundles that cannot be read, named by line and element of the descriptor's `file`."""
+        for bundle, why in self._damaged:
+            where = place(file, bundle.line, f"Strings '{bundle.get('fileRef')}'")
+            yield Finding.warning(where, f"refers to messages that cannot be read: {why}", UNTRANSLATED)
 
     def of(self, element: Element, name: str) -> str:
         """The text of the child of that name, or "". Raises as `text`."""

@@ -30,7 +30,7 @@ class Package:
     """An OVA or OVF. `name` is the appliance's, or the file's without suffix; `size` is all members together, in bytes.
 
     `members` are in archive order, named as the descriptor's hrefs name them; `contents` is what its Files hold, by
-    href, and `messages` the texts of external message bundles, by their File's id. `missing` are the files that a bare
+    href, and `messages` the external message bundles, by their File's id. `missing` are the files that a bare
     `.ovf` or its manifest refers to and that do not lie beside it; always empty for an OVA.
     """
 
@@ -45,7 +45,7 @@ class Package:
     contents: Mapping[str, Content]
     missing: tuple[str, ...]
     limits: Limits = DEFAULT
-    messages: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, bytes] = field(default_factory=dict)
 
     def open(self, name: str) -> MemberReader:
         """A reader of its own on a member, so that threads may read several at once. Raises BadPackage."""
@@ -173,8 +173,8 @@ def _package(
     return replace(package, descriptor=package.in_option("")) if messages else package
 
 
-def _messages(package: Package) -> Iterator[tuple[str, str]]:
-    """The texts of the external message bundles that are there. Raises BadPackage."""
+def _messages(package: Package) -> Iterator[tuple[str, bytes]]:
+    """The external message bundles that are there. Raises BadPackage."""
     hrefs = {file.id: file.href for file in package.descriptor.files}
     room = MAX_MESSAGES
     for file in dict.fromkeys(package.descriptor.message_files):
@@ -188,7 +188,7 @@ def _messages(package: Package) -> Iterator[tuple[str, str]]:
             why = f"message bundles have at most {MAX_MESSAGES} bytes together"
             raise BadPackage("cannot read message bundle", on=where, why=why)
         room -= len(data)
-        yield file, xml.decode(data, where)
+        yield file, data
 
 
 def _small(member: Member, most: int, fix: str = "") -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from engine.ova.descriptor import Descriptor, System
 from engine.ova.findings import Finding, place, short
+from engine.ova.messages import UNTRANSLATED
 
 _COMPRESSIONS = ("", "gzip")
 _MOST_NAMED = 5
@@ -29,7 +30,7 @@ def unsupported(descriptor: Descriptor, file: str) -> Iterator[Finding]:
     for one_file in descriptor.message_files:
         if one_file not in known:
             where = place(file, 0, f"Strings '{one_file}'")
-            yield Finding.warning(where, "refers to a File that is missing", "texts are shown untranslated")
+            yield Finding.warning(where, "refers to a File that is missing", UNTRANSLATED)
     with_file = {disk.id for disk in descriptor.disks if disk.file}
     for system in descriptor.systems:
         yield from _shared_disks(with_file, system, file)

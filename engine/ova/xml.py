@@ -46,7 +46,9 @@ _UNDECLARED = {
     "xml": "xml.",
     "ovfstr": "",  # of message bundles
 }
-_ENCODINGS = {"utf-8", "utf-8-sig", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252", "utf-16"}
+_ENCODINGS = {"utf-8", "utf-8-sig", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252"}
+_ENCODINGS |= {"utf-16", "utf-16-le", "utf-16-be"}
+_NO_MARK = {b"<\0": "utf-16-le", b"\0<": "utf-16-be"}  # how UTF-16 begins without its byte order mark
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 
 
@@ -104,9 +106,13 @@ def decode(data: bytes, where: str) -> str:
         encoding = "utf-16"
     elif data.startswith(codecs.BOM_UTF8):
         encoding = "utf-8-sig"
+    elif data[:2] in _NO_MARK:
+        encoding = _NO_MARK[data[:2]]
     else:
         declared = _DECLARED_ENCODING.match(data.lstrip())
         encoding = declared[1].decode().lower() if declared else "utf-8"
+        if encoding == "utf-16":  # who can read that word in single bytes knows that it is not true: .NET writes it
+            encoding = "utf-8"
     if encoding not in _ENCODINGS:
         raise BadPackage("cannot read descriptor", on=where, why=f"unsupported encoding '{encoding}'", fix="use UTF-8")
     try:

@@ -390,9 +390,9 @@ CONSTRUCTS = {
             "a message bundle that is missing; one that is damaged",
             "10",
             How.NOTED,
-            "texts as they are written; a damaged one is refused by name",
+            "texts as they are written, and a warning; more than 1 MiB of them is refused",
             _MORE + "test_a_bundle_that_is_missing_leaves_the_texts_as_written",
-            _MORE + "test_a_bundle_that_cannot_be_read_is_named",
+            _MORE + "test_a_bundle_that_cannot_be_read_leaves_the_texts_as_written",
         ),
         _row(
             "optional sections left out",

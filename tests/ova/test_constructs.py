@@ -88,17 +88,26 @@ def test_a_bundle_that_is_missing_leaves_the_texts_as_written(tmp_path: Path) ->
     )
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [(b"<Strings>", "not well-formed"), (b"\xff\xfe\xfd", "it is not utf-16"), (b"<a/>" + bytes(1 << 20), "at most")],
-)
-def test_a_bundle_that_cannot_be_read_is_named(tmp_path: Path, data: bytes, says: str) -> None:
+def with_bundle(tmp_path: Path, data: bytes) -> Path:
     text = envelope('<Strings ovf:fileRef="en"/>', system=EULA, files='<File ovf:id="en" ovf:href="en.msg"/>')
-    path = write_ova(tmp_path / "box.ova", member("box.ovf", text), member("en.msg", data))
-    with pytest.raises(BadPackage) as caught:
-        open_package(path)
-    assert says in str(caught.value)
-    assert "en" in str(caught.value)
+    return write_ova(tmp_path / "box.ova", member("box.ovf", text), member("en.msg", data))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"), [(b"<Strings>", "it is not well-formed XML: "), (b"\xff\xfe\xfd", "it is not utf-16 at byte ")]
+)
+def test_a_bundle_that_cannot_be_read_leaves_the_texts_as_written(tmp_path: Path, data: bytes, says: str) -> None:
+    package = open_package(with_bundle(tmp_path, data))
+    assert package.descriptor.eulas == ("as written",)
+    assert package.message_bundle() == {}
+    [warning] = package.descriptor.problems
+    assert warning.severity == Severity.WARNING
+    assert f"box.ovf line 1: Strings 'en': refers to messages that cannot be read: {says}" in str(warning)
+
+
+def test_bundles_of_more_than_a_mebibyte_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadPackage, match=r"en\.msg: message bundles have at most 1048576 bytes together"):
+        open_package(with_bundle(tmp_path, b"<a/>" + bytes(1 << 20)))
 
 
 @pytest.mark.parametrize("separator", [",", " ", ", "])

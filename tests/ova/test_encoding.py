@@ -14,6 +14,9 @@ from engine.ova.xml import decode
         ("<a>größe</a>".encode(), "<a>größe</a>"),
         (codecs.BOM_UTF8 + b"<a/>", "<a/>"),
         ("<a>größe</a>".encode("utf-16"), "<a>größe</a>"),
+        ("<a>größe</a>".encode("utf-16-le"), "<a>größe</a>"),
+        ("<a>größe</a>".encode("utf-16-be"), "<a>größe</a>"),
+        ('<?xml version="1.0" encoding="utf-16"?><a>ö</a>'.encode(), '<?xml version="1.0" encoding="utf-16"?><a>ö</a>'),
         (
             b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xf6</a>",
             "<?xml version='1.0' encoding='ISO-8859-1'?><a>ö</a>",
