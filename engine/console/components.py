@@ -21,11 +21,13 @@ from storage.components import Component, Kind
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One component. `state`: enabled, licence waits, disabled, no OVA, OVA gone, unsupported; `why` explains any but
-    enabled. `licence` says who accepted that of its OVA, and when; "" for one that waits, or that has none.
+    """One component. `state`: enabled, licence waits, OVA broken, disabled, no OVA, OVA gone, unsupported; `why`
+    explains any but enabled. `licensed`: its OVA has a licence; `licence` says who accepted it and when, "" for one
+    that waits.
 
     `size_bytes` of the file, None while nobody looked or where there is none; `size_text` is what its file says.
-    `staged` are the endpoints that have its template. `properties` and `networks`: what the OVA is asked and given.
+    `staged` are the endpoints that have its template. `options`, `properties` and `networks`: what the OVA is asked and
+    given; `variants`: the deployment options that it offers, id and label.
     """
 
     uid: str
@@ -49,6 +51,16 @@ class ComponentRow:
     options: tuple[tuple[str, str], ...] = ()
     properties: tuple[tuple[str, str], ...] = ()
     networks: tuple[tuple[str, str], ...] = ()
+    variants: tuple[tuple[str, str], ...] = ()
+    licensed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """Where the OVA lies, and whether its licence has to be accepted yet."""
+
+    place: str
+    licence_waits: bool
 
 
 def read(desk: Desk) -> tuple[ComponentRow, ...]:
@@ -92,6 +104,8 @@ def _row(one: Component, file: FileSeen, staged: tuple[str, ...]) -> ComponentRo
         options=tuple((name, str(one.spec[name])) for name in options if one.spec.get(name)),
         properties=tuple((each["Key"], each["Value"]) for each in one.spec.get("PropertyMapping") or ()),
         networks=tuple((each["Name"], each["Network"]) for each in one.spec.get("NetworkMapping") or ()),
+        variants=file.options,
+        licensed=bool(file.licence),
     )
 
 
@@ -105,6 +119,8 @@ def _state(one: Component, file: FileSeen) -> tuple[str, str]:
     if not one.ova_path:
         fetched = "downloads are not there yet" if one.kind is not Kind.UNSUPPORTED else "nothing fetches it"
         return "no OVA", f"it has no file on this machine, and {fetched}"
+    if file.problem:
+        return "OVA broken", file.problem
     if file.licence and file.licence != one.eula_digest:
         return "licence waits", "its licence must be read and accepted before the OVA is used"
     return "enabled", ""
@@ -137,10 +153,10 @@ def file_size(path: str) -> int:
         raise BadInput("cannot use", on=str(file), why=error.strerror or str(error), fix="give another path") from error
 
 
-def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable[[int], None]) -> str:
-    """Make this file the component's OVA, once its digest is right; its place. Raises as `catalog.supply.set_file`."""
+def supply(desk: Desk, uid: str, path: str, cancel: Cancel, read_bytes: Callable[[int], None]) -> Supplied:
+    """Make this file the component's OVA, once its digest is right. Raises as `catalog.supply.set_file`."""
     found = set_file(desk.store, uid, path_of(path, "give the path of its OVA"), cancel, read_bytes)
-    return found.ova_path or ""
+    return Supplied(found.ova_path or "", licence_of(desk.store, uid).waits)
 
 
 def licence(desk: Desk, uid: str) -> Licence:

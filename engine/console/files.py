@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import BadPackage
@@ -18,13 +18,16 @@ AT_ONCE = 0.2
 @dataclass(frozen=True, slots=True)
 class FileSeen:
     """What is known of a file: its bytes and when it was changed, or why it cannot be read; neither before the first
-    look. `licence` is the digest of its licence texts, "" when it has none.
+    look. Of an OVA: `licence` is the digest of its licence texts, "" when it has none; `options` are its deployment
+    options, id and label; `problem` says why it cannot be used, as far as opening it tells.
     """
 
     size: int | None = None
     error: str = ""
     changed: int = 0
     licence: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
 
 
 class Files:
@@ -73,14 +76,16 @@ def _seen(path: str, before: FileSeen) -> FileSeen:
         return FileSeen(error=getattr(error, "strerror", None) or "no such name")
     if (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
         return before
-    return FileSeen(status.st_size, "", status.st_mtime_ns, _licence(path))
+    return _opened(path, FileSeen(status.st_size, "", status.st_mtime_ns))
 
 
-def _licence(path: str) -> str:
+def _opened(path: str, seen: FileSeen) -> FileSeen:
     from engine.catalog.licences import digest_of, texts_in
     from engine.ova.package import open_package
 
     try:
-        return digest_of(texts_in(open_package(path)))
-    except BadPackage:  # told where it is used
-        return ""
+        package = open_package(path)
+    except BadPackage as error:
+        return replace(seen, problem=error.why or error.what)
+    options = tuple((one.id, one.label or one.description) for one in package.descriptor.deployment_options)
+    return replace(seen, licence=digest_of(texts_in(package)), options=options)

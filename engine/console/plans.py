@@ -9,7 +9,8 @@ from engine.cancel import Cancel
 from engine.catalog.profiles import Entry, Profile, Secret, profile_of, read_profile
 from engine.console.desk import Desk
 from engine.console.typed import path_of
-from engine.deploy.plan import Plan, PlannedItem, make_plan
+from engine.deploy.plan import Plan, PlannedItem
+from engine.deploy.planning import make_plan
 from engine.deploy.variables import read_password
 from engine.errors import BadInput, SlipwayError
 from engine.jobs import submit

@@ -48,6 +48,7 @@ HAPPY: dict[str, str] = {
     "component.import": "test_components_page.py::test_a_folder_is_imported_from_an_empty_page",
     "component.file": "test_components_page.py::test_an_ova_is_read_and_becomes_the_components",
     "component.toggle": "test_components_page.py::test_one_is_disabled_and_enabled_again",
+    "component.check": "test_components_page.py::test_an_ova_is_checked_and_its_damage_is_told",
     "component.licence": "test_components_page.py::test_a_licence_is_read_and_accepted",
     "deploy.new": "test_wizard_live.py::test_a_profile_file_is_planned_and_deployed",
     "deploy.log": "test_deploys_live.py::test_its_log_is_followed_and_left",

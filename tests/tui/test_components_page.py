@@ -11,12 +11,14 @@ import pytest
 from engine.catalog.components import import_components
 from engine.catalog.licences import accept, licence_of
 from engine.demo.samples import LIBRARY
+from engine.ova.descriptor import DeploymentOption
 from storage import components
 from storage.store import Store
 from tests.e2e.lab import MIB, sample_ova
 from tests.tui.driver import Driver, drive
 from tui.screens.components import Reading
 from tui.screens.detail import DetailScreen
+from tui.screens.findings import FindingsScreen
 from tui.screens.form import Form
 from tui.screens.review import Review
 from tui.widgets.lines import Lines
@@ -293,5 +295,75 @@ def test_another_ova_behind_the_same_path_waits_anew(library: Store, tmp_path: P
         sample_ova(path, "esxi", licences=["Another one"])
         await driver.press("r")
         await driver.rows(lambda rows: rows[0].state == "licence waits", "another licence")
+
+    drive(library, "components", scenario)
+
+
+# component.check
+
+
+def test_an_ova_is_checked_and_its_damage_is_told(library: Store, ova: Path) -> None:
+    components.update(library, UID, ova_path=str(ova))
+
+    async def scenario(driver: Driver) -> None:
+        await driver.press("c")
+        screen = await driver.shown(FindingsScreen)
+        await driver.until(lambda: f"o ok {ova.name}: can be staged and deployed" in driver.lines("lines"), "all well")
+        assert "has no default" not in driver.lines("lines"), "the component sets every property"
+        with ova.open("r+b") as file:
+            file.seek(2 * MIB)
+            file.write(b"damage")
+        await driver.press("r")
+        await driver.until(lambda: "! error esxi-disk1.vmdk: is damaged" in driver.lines("lines"), "the damage")
+        assert "-> get the package again" in driver.lines("lines")
+        await driver.press("y")
+        assert driver.console.clipboard.startswith(f"component {UID}\nerror")
+        await driver.press("escape")
+        await driver.until(lambda: driver.console.screen is not screen, "the page")
+
+    drive(library, "components", scenario)
+
+
+def test_a_broken_ova_says_so_and_which_key_tells_more(library: Store, ova: Path) -> None:
+    components.update(library, UID, ova_path=str(ova))
+    ova.write_bytes(ova.read_bytes()[: 2 * MIB])
+
+    async def scenario(driver: Driver) -> None:
+        [row, *_] = await driver.rows(lambda rows: rows[0].state == "OVA broken", "broken")
+        assert row.why.startswith("truncated")
+        await driver.press("enter")
+        await driver.shown(DetailScreen)
+        assert "do c: all that is wrong with its OVA" in driver.lines("lines")
+        await driver.press("c")
+        await driver.shown(FindingsScreen)
+        await driver.until(lambda: f"! error {ova.name}: truncated" in driver.lines("lines"), "why")
+
+    drive(library, "components", scenario)
+
+
+def test_a_component_without_ova_has_nothing_to_check(library: Store) -> None:
+    async def scenario(driver: Driver) -> None:
+        for key in ("c", "l"):
+            await driver.press(key)
+            await driver.said("it has no OVA here; f says where it lies")
+
+    drive(library, "components", scenario)
+
+
+def test_supplying_an_ova_tells_that_its_licence_waits(library: Store, tmp_path: Path) -> None:
+    options = (DeploymentOption("small", "Small", default=True), DeploymentOption("big", "Big"))
+    sample = sample_ova(tmp_path / "esxi.ova", "esxi", licences=["One"], deployment_options=options)
+    components.update(library, UID, checksum=f"sha256:{sample.sha256}")
+
+    async def scenario(driver: Driver) -> None:
+        await driver.press("f")
+        await driver.shown(Form)
+        await driver.enter("esxi.ova")
+        await driver.said("its licence waits: l shows it, to be accepted")
+        await driver.rows(lambda rows: rows[0].variants == (("small", "Small"), ("big", "Big")), "its options")
+        await driver.press("enter")
+        await driver.shown(DetailScreen)
+        assert "do l: read the licence of its OVA, and accept it" in driver.lines("lines")
+        assert "deployment options, each a template of its own small Small big Big" in driver.lines("lines")
 
     drive(library, "components", scenario)

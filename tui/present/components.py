@@ -64,8 +64,18 @@ def staged(row: "ComponentRow") -> str:
 VIEW = View(COLUMNS, lambda row: row.uid, cells)
 
 
-def detail(row: "ComponentRow", width: int = BESIDE) -> list[Line]:
-    """All that is known of it, in lines of `width` cells."""
+NEXT = {
+    "licence waits": "component.licence",
+    "OVA broken": "component.check",
+    "no OVA": "component.file",
+    "OVA gone": "component.file",
+    "disabled": "component.toggle",
+}
+"""By state: the action that leads out of it."""
+
+
+def detail(row: "ComponentRow", width: int = BESIDE, to_do: str = "") -> list[Line]:
+    """All that is known of it, in lines of `width` cells; `to_do`: what to do about its state."""
     shown = sign("component", row.state)
     lines: list[Line] = [((printable(row.uid), "title"),)]
     lines += [((line, "plain"),) for line in wrapped(row.description, width)] if row.description else []
@@ -74,6 +84,7 @@ def detail(row: "ComponentRow", width: int = BESIDE) -> list[Line]:
     if row.why:
         pairs.append(("why", (printable(row.why), shown.tone)))
     pairs += [
+        ("do", (to_do, "key") if to_do else ""),
         ("kind", f"{row.kind}{_meaning(row.kind)}"),
         ("type", row.type),
         ("OVA", row.ova_path),
@@ -86,6 +97,7 @@ def detail(row: "ComponentRow", width: int = BESIDE) -> list[Line]:
         ("from", row.url),
     ]
     lines += fields([(label, value) for label, value in pairs if value], room=width - 14)
+    lines += _pairs("deployment options, each a template of its own", row.variants)
     lines += _pairs("import options", row.options)
     lines += _pairs("properties it sets", row.properties)
     lines += _pairs("networks", row.networks)

@@ -1,4 +1,4 @@
-"""What a look at an endpoint found, as lines."""
+"""What a look at an endpoint or a package found, as lines."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,13 @@ from tui.present.states import sign
 from tui.present.text import Cell, Line, fit, wrapped
 
 if TYPE_CHECKING:
-    from engine.endpoints.findings import Finding
+    from engine.console.packages import PackageFinding
+    from engine.endpoints.findings import Finding as EndpointFinding
+
+    Finding = EndpointFinding | PackageFinding
+
+WORST_FIRST = ("missing", "error", "warning", "ok", "note")
+"""States of findings of both kinds."""
 
 INDENT = 11
 """Cells of the sign and its word."""
@@ -19,8 +25,8 @@ def lines(found: Sequence["Finding"], width: int, advice: Callable[[str], str] =
 
 
 def problems_first(found: Sequence["Finding"]) -> list["Finding"]:
-    """What is missing, then what is not as it should be, then the rest: what to do is in view."""
-    return sorted(found, key=lambda finding: ("missing", "warning", "ok").index(finding.state))
+    """What is missing or wrong, then what is not as it should be, then the rest: what to do is in view."""
+    return sorted(found, key=lambda finding: WORST_FIRST.index(finding.state))
 
 
 def _lines(finding: "Finding", room: int, advice: Callable[[str], str]) -> list[Line]:
@@ -36,7 +42,7 @@ def _lines(finding: "Finding", room: int, advice: Callable[[str], str]) -> list[
 def summary(found: Sequence["Finding"], doing: str) -> Line:
     """How many of each, and what is being done."""
     parts: list[Cell] = [(" ", "plain")]
-    for word in ("ok", "warning", "missing"):
+    for word in ("ok", "note", "warning", "error", "missing"):
         count = sum(finding.state == word for finding in found)
         if count:
             parts += [(f"{count} {word}", sign("finding", word).tone), ("  ", "plain")]
@@ -44,9 +50,9 @@ def summary(found: Sequence["Finding"], doing: str) -> Line:
 
 
 def text(name: str, found: Sequence["Finding"]) -> str:
-    """All of it to copy."""
+    """All of it to copy; `name` says of what."""
     told = [
         f"{finding.state:<8} {finding.name}: {finding.detail}" + (f"; {finding.fix}" if finding.fix else "")
         for finding in found
     ]
-    return "\n".join([f"endpoint {name}", *told])
+    return "\n".join([name, *told])

@@ -34,7 +34,9 @@ SIGNS: dict[str, dict[str, Sign]] = {
     },
     "finding": {
         "ok": Sign(READY, "ok", "ok"),
+        "note": Sign(OFF, "note", "dim"),
         "warning": Sign(STALE, "warning", "warn"),
+        "error": Sign(FAILED, "error", "bad"),
         "missing": Sign(FAILED, "missing", "bad"),
     },
     "template": {
@@ -81,6 +83,7 @@ SIGNS: dict[str, dict[str, Sign]] = {
         "licence waits": Sign(STALE, "licence", "warn"),
         "disabled": Sign(OFF, "disabled", "dim"),
         "no OVA": Sign(OFF, "no OVA", "dim"),
+        "OVA broken": Sign(FAILED, "OVA broken", "bad"),
         "OVA gone": Sign(FAILED, "OVA gone", "bad"),
         "unsupported": Sign(OFF, "unsupported", "dim"),
     },

@@ -8,7 +8,7 @@ from textual.binding import BindingType
 
 from engine.cancel import Cancel
 from engine.errors import SlipwayError
-from tui.actions import Action, Scope
+from tui.actions import BY_ID, Action, Scope
 from tui.bindings import bindings
 from tui.present import components as present
 from tui.present.text import Line
@@ -16,7 +16,7 @@ from tui.screens.page import Page
 
 if TYPE_CHECKING:
     from engine.catalog.licences import Licence
-    from engine.console.components import ComponentRow
+    from engine.console.components import ComponentRow, Supplied
     from engine.console.desk import Desk
     from tui.screens.form import Form
 
@@ -41,7 +41,12 @@ class ComponentsPage(Page):
 
     def detail(self, row: Any, _now: datetime) -> list[Line]:
         """All that is known of it."""
-        return present.detail(row, self.detail_width)
+        return present.detail(row, self.detail_width, self._next(row))
+
+    def _next(self, row: "ComponentRow") -> str:
+        """What is to be done about the state that it is in, with its key."""
+        action = BY_ID.get(present.NEXT.get(row.state, ""))
+        return f"{self.app.key_of(action)}: {action.help}" if action is not None else ""
 
     def empty(self) -> list[Line]:
         """The newcomer's way."""
@@ -49,14 +54,22 @@ class ComponentsPage(Page):
 
     def why_not(self, action: Action) -> str:
         """Most need a component, and one file is read at a time."""
-        if action.id in ("component.file", "component.licence", "component.toggle") and not self.rows:
+        if action.scope == Scope.COMPONENTS and action.id != "component.import" and not self.rows:
             return "there is no component yet; a imports them"
+        return super().why_not(action) or self._why_not_of_it(action)
+
+    def _why_not_of_it(self, action: Action) -> str:
+        """Why it cannot be done with this component."""
+        row: ComponentRow = self.row
         if action.id == "component.file":
             if self._reading is not None:
                 return f"{self._reading.uid}'s OVA is being read; esc stops that"
-            if self.row.state == "unsupported":
-                return self.row.why
-        return super().why_not(action)
+            return row.why if row.state == "unsupported" else ""
+        if action.id in ("component.licence", "component.check") and not row.ova_path:
+            return f"it has no OVA here; {self.app.key_of(BY_ID['component.file'])} says where it lies"
+        if action.id == "component.licence" and row.size_bytes is not None and not row.licensed:
+            return "its OVA has no licence"
+        return ""
 
     # Import
 
@@ -128,6 +141,16 @@ class ComponentsPage(Page):
 
         self.ask_first(read, f"reading the licence of {uid}", opened)
 
+    # What is wrong with it
+
+    def act_component_check(self) -> None:
+        """Check the OVA before the operator's eyes."""
+        from tui.screens.findings import FindingsScreen
+        from tui.screens.look import PackageLook
+
+        self.say("")
+        self.app.push_screen(FindingsScreen(self, PackageLook(self, self.row.uid)))
+
     # The OVA's file
 
     def act_component_file(self) -> None:
@@ -156,10 +179,14 @@ class ComponentsPage(Page):
             reading.total = components.file_size(path)
             return components.supply(desk, uid, path, reading.cancel, reading.read)
 
-        def done(place: str) -> None:
+        def done(supplied: "Supplied") -> None:
             self._reading = None
             form.done()
-            self.say(f"{uid} is at {place}", "ok")
+            if supplied.licence_waits:
+                key = self.app.key_of(BY_ID["component.licence"])
+                self.say(f"{uid} is at {supplied.place}; its licence waits: {key} shows it, to be accepted", "warn")
+            else:
+                self.say(f"{uid} is at {supplied.place}", "ok")
 
         def refused(error: SlipwayError) -> None:
             self._reading = None

@@ -15,7 +15,7 @@ from tui.screens.page import Page
 if TYPE_CHECKING:
     from engine.console.desk import Desk
     from engine.console.endpoints import Standing
-    from tui.screens.findings import Look
+    from tui.screens.look import EndpointLook
 
 
 class EndpointsPage(Page):
@@ -29,7 +29,7 @@ class EndpointsPage(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._looks: dict[str, Look] = {}
+        self._looks: dict[str, EndpointLook] = {}
 
     def read(self, desk: "Desk") -> Sequence[Any]:
         """Every endpoint with what was last seen of it."""
@@ -70,15 +70,16 @@ class EndpointsPage(Page):
 
     def act_endpoint_test(self) -> None:
         """Check it before the operator's eyes; a look that goes on is shown again."""
-        from tui.screens.findings import FindingsScreen, Look
+        from tui.screens.findings import EndpointFindings
+        from tui.screens.look import EndpointLook
 
         if self.row is None:
             return
         name = self.row.name
         look = self._looks.get(name)
         if look is None or not look.doing:
-            look = self._looks[name] = Look(self, name)
-        self.app.push_screen(FindingsScreen(self, look))
+            look = self._looks[name] = EndpointLook(self, name)
+        self.app.push_screen(EndpointFindings(self, look))
 
     def act_endpoint_remove(self) -> None:
         """Say what stands on it, and ask for its name."""

@@ -1,12 +1,10 @@
-"""The check of an endpoint, live: what was found, finding by finding, and the deep test."""
+"""A check, live: what was found, finding by finding; of an endpoint the deep test too."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from engine.errors import Cancelled, SlipwayError
 from tui.present import findings as present
 from tui.present import frame
 from tui.present.text import Line
@@ -15,88 +13,8 @@ from tui.widgets.line import FrameLine
 from tui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from engine.cancel import Cancel
-    from engine.console.desk import Desk
-    from engine.endpoints.findings import Finding
+    from tui.screens.look import EndpointLook, Look
     from tui.screens.page import Page
-
-DEEP = "deep test: staging, cloning and removing an OVA of 1 MiB ..."
-
-
-class Look:
-    """One look at an endpoint. It goes on when its screen is left, and is found again."""
-
-    def __init__(self, page: "Page", name: str) -> None:
-        """`name`: the endpoint's."""
-        self.name = name
-        self.found: list[Finding] = []
-        self.doing = ""
-        """What goes on, "" when it has ended."""
-        self.reached = False
-        """Whether vCenter could be asked at all: without that a deep test makes no sense."""
-        self.told: Callable[[], None] = lambda: None
-        """Called when there is news."""
-        self._page = page
-        self._cancel: Cancel | None = None
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether the deep test goes on."""
-        return self.doing.startswith(DEEP[:4])
-
-    def check(self) -> None:
-        """Look at all that a deployment needs."""
-        self.found, self.reached = [], False
-
-        def verb(desk: "Desk", cancel: "Cancel", report: "Callable[[Finding], None]") -> bool:
-            from engine.console import endpoints
-
-            return endpoints.check(desk, self.name, cancel, report)
-
-        self._do(verb, "checking ...")
-
-    def deep(self) -> None:
-        """Try it out."""
-
-        def verb(desk: "Desk", cancel: "Cancel", report: "Callable[[Finding], None]") -> bool:
-            from engine.console import endpoints
-
-            endpoints.try_out(desk, self.name, cancel, report)
-            return True
-
-        self._page.app.unfinished.add(f"the deep test of {self.name}")
-        self._do(verb, DEEP)
-
-    def cancel(self) -> None:
-        """Stop it at its next safe point."""
-        if self._cancel is not None and self.doing:
-            self._cancel.ask()
-            self.doing = "deep test: stopping, and removing what it made ..." if self.is_deep else "stopping ..."
-            self.told()
-
-    def _do(self, verb: "Callable[[Desk, Cancel, Callable[[Finding], None]], bool]", doing: str) -> None:
-        from engine.cancel import Cancel
-
-        cancel = self._cancel = Cancel()
-        self.doing = doing
-        app = self._page.app
-
-        def found(finding: "Finding") -> None:
-            self.found.append(finding)
-            self.told()
-
-        def ended(reached: bool) -> None:
-            self.reached, self.doing = reached, ""
-            app.unfinished.discard(f"the deep test of {self.name}")
-            self.told()
-
-        def refused(error: SlipwayError) -> None:
-            if not isinstance(error, Cancelled):
-                self._page.refused(error)
-            ended(self.reached)
-
-        app.feed.ask(lambda desk: verb(desk, cancel, lambda one: app.later(lambda: found(one))), ended, refused)
-        self.told()
 
 
 class FindingsScreen(Framed):
@@ -105,12 +23,11 @@ class FindingsScreen(Framed):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", show=False),
         Binding("r", "again", "Again", show=False),
-        Binding("d", "deep", "Deep test", show=False),
         Binding("C", "cancel", "Cancel", show=False),
         Binding("y", "copy", "Copy", show=False),
     ]
 
-    def __init__(self, page: "Page", look: Look) -> None:
+    def __init__(self, page: "Page", look: "Look") -> None:
         super().__init__()
         self._page, self._look = page, look
         self._message: Line = ()
@@ -155,18 +72,13 @@ class FindingsScreen(Framed):
         self.show_keys(self._best())
 
     def _best(self) -> list[tuple[str, str]]:
-        if self._look.doing:
-            own = [("C", "cancel")]
-        else:
-            own = [("r", "again")] if self._why_not_deep() else [("d", "deep test"), ("r", "again")]
+        own = [("C", "cancel")] if self._look.doing else self.own_keys
         return [*own, ("y", "copy all"), ("esc", "back"), ("q", "quit")]
 
-    def _why_not_deep(self) -> str:
-        if self.app.read_only:
-            return "this console is read-only"
-        if self._look.doing:
-            return "wait for the end of what goes on"
-        return "" if self._look.reached else "vCenter was not reached"
+    @property
+    def own_keys(self) -> list[tuple[str, str]]:
+        """What can be done when the look has ended."""
+        return [("r", "again")]
 
     def _say(self, text: str, tone: str) -> None:
         self._message = ((frame.one_line(text), tone),)
@@ -178,6 +90,39 @@ class FindingsScreen(Framed):
             self._message = ()
             self._look.check()
 
+    def action_cancel(self) -> None:
+        """Stop what goes on."""
+        self._look.cancel()
+
+    def action_copy(self) -> None:
+        """Copy every finding."""
+        self.app.copy_to_clipboard(present.text(f"{self._page.place[:-1]} {self._look.name}", self._look.found))
+        self._say(f"copied: {len(self._look.found)} findings", "plain")
+
+    def action_leave(self) -> None:
+        """Back; the look ends."""
+        self._look.cancel()
+        self.dismiss()
+
+
+class EndpointFindings(FindingsScreen):
+    """Those of an endpoint."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "deep", "Deep test", show=False)]
+    _look: "EndpointLook"
+
+    @property
+    def own_keys(self) -> list[tuple[str, str]]:
+        """The deep test where there is a vCenter for it."""
+        return super().own_keys if self._why_not_deep() else [("d", "deep test"), *super().own_keys]
+
+    def _why_not_deep(self) -> str:
+        if self.app.read_only:
+            return "this console is read-only"
+        if self._look.doing:
+            return "wait for the end of what goes on"
+        return "" if self._look.reached else "vCenter was not reached"
+
     def action_deep(self) -> None:
         """Stage, clone and remove something small."""
         why = self._why_not_deep()
@@ -187,19 +132,10 @@ class FindingsScreen(Framed):
             self._message = ()
             self._look.deep()
 
-    def action_cancel(self) -> None:
-        """Stop what goes on."""
-        self._look.cancel()
-
-    def action_copy(self) -> None:
-        """Copy every finding."""
-        self.app.copy_to_clipboard(present.text(self._look.name, self._look.found))
-        self._say(f"copied: {len(self._look.found)} findings", "plain")
-
     def action_leave(self) -> None:
         """Back. A check ends; a deep test goes on, since it has to remove what it made."""
         if self._look.is_deep:
             self._page.say(f"the deep test of {self._look.name} goes on; c shows it", "busy")
+            self.dismiss()
         else:
-            self._look.cancel()
-        self.dismiss()
+            super().action_leave()

@@ -48,6 +48,8 @@ class Review(ModalScreen[bool]):
         lines.show(self._lines)
         lines.focus()
         keys = [(self._key, self._agree)] if self._agree else []
+        if len(self._lines) > TALLEST:
+            keys = [("j k", "read on"), *keys]
         self.query_one("#keys", FrameLine).show(frame.named_keys([*keys, ("esc", "leave")]))
 
     def on_key(self, event: Key) -> None:
