@@ -64,6 +64,7 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 		return disk[:end] + ` fileRef=""` + disk[end:]
 	})
 	req.OvfDescriptor = subtypes.ReplaceAllString(req.OvfDescriptor, "$1$2</")
+	req.OvfDescriptor = versioned(req.OvfDescriptor)
 	body = o.OvfManager.CreateImportSpec(ctx, req)
 	made, ok := body.(*methods.CreateImportSpecBody)
 	if !ok || made.Fault_ != nil {
@@ -84,6 +85,18 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 			result.Error = slices.DeleteFunc(result.Error, isSATA)
 		}
 	}
+	if system := envelope.VirtualSystem.VirtualHardware[0].System; system != nil && system.VirtualSystemType != nil {
+		if family := *system.VirtualSystemType; versionOf(family) == 0 {
+			fault := &types.OvfNoSupportedHardwareFamily{Version: family}
+			result.Error = append(result.Error, types.LocalizedMethodFault{Fault: fault, LocalizedMessage: message(fault)})
+		}
+	}
+	o.vc.fileItems.Range(func(device, _ any) bool { // of an earlier descriptor that was to have this name
+		if strings.HasPrefix(device.(string), "/"+parameters.EntityName+"/") {
+			o.vc.fileItems.Delete(device)
+		}
+		return true
+	})
 	for _, item := range result.FileItem {
 		o.vc.fileItems.Store(item.DeviceId, item.Size)
 	}

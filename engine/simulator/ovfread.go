@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/vmware/govmomi/ovf"
 	"github.com/vmware/govmomi/vim25/types"
@@ -18,6 +20,7 @@ var (
 	instanceID   = regexp.MustCompile(`InstanceI[Dd]>\s*([^<]*?)\s*<`)
 	bound        = regexp.MustCompile(`^<[^>]*\bbound="(?:min|max)"`)
 	ofOption     = regexp.MustCompile(`^(<[^>]*?)\s(?:\w+:)?configuration="([^"]*)"`)
+	versions     = regexp.MustCompile(`(VirtualSystemType>)([^<]*)</`)
 	byProperty   = regexp.MustCompile(`capacity="\$\{([^}]*)\}"`)
 )
 
@@ -83,6 +86,32 @@ func inOption(descriptor, option string) string {
 		}
 		return ofOption.ReplaceAllString(item, "$1")
 	})
+}
+
+// versioned leaves of the hardware versions that a machine may have, `vmx-10 vmx-13`, the newest that the hosts make.
+func versioned(descriptor string) string {
+	return versions.ReplaceAllStringFunc(descriptor, func(element string) string {
+		found := versions.FindStringSubmatch(element)
+		newest := ""
+		for _, version := range strings.FieldsFunc(found[2], func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+			if versionOf(version) > versionOf(newest) {
+				newest = version
+			}
+		}
+		if newest == "" {
+			return element
+		}
+		return found[1] + newest + "</"
+	})
+}
+
+// versionOf is the N of `vmx-N`, 0 for what the hosts do not make.
+func versionOf(family string) int {
+	number := 0
+	if n, err := fmt.Sscanf(family, "vmx-%d", &number); n != 1 || err != nil || number > newestVersion {
+		return 0
+	}
+	return number
 }
 
 // sized gives the disks whose capacity is a property the property's value.

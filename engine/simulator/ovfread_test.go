@@ -33,6 +33,16 @@ func TestItemsOfTheOption(t *testing.T) {
 	}
 }
 
+func TestOfSeveralVersionsTheNewestThatTheHostsMake(t *testing.T) {
+	for said, wanted := range map[string]string{
+		"vmx-13 vmx-11 vmx-10": "vmx-13", "vmx-07,vmx-99": "vmx-07", " vmx-09 ": "vmx-09", "virtualbox-2.2": "virtualbox-2.2",
+	} {
+		if made := versioned("<vssd:VirtualSystemType>" + said + "</"); made != "<vssd:VirtualSystemType>"+wanted+"</" {
+			t.Errorf("%q: %s", said, made)
+		}
+	}
+}
+
 func TestTextsOfBundles(t *testing.T) {
 	descriptor := `<License ovf:msgid="a">as written</License><Label ovf:msgid="b"/><Label ovf:msgid="c">own</Label>` +
 		`<Strings xml:lang="de-DE"><Msg ovf:msgid="c">deutsch</Msg></Strings><Strings><Msg ovf:msgid="a">English</Msg></Strings>`
