@@ -47,8 +47,11 @@ class Examined:
         raise BadPackage("cannot use", on=str(self.path), why=f"{len(whys)} problems: {numbered(whys)}", fix=fix)
 
 
-def examine(path: Path, limits: Limits = DEFAULT, option: str = "") -> Examined:
-    """The package under deployment option `option` ("" = its default one). What is wrong with it is never raised."""
+def examine(path: Path, limits: Limits = DEFAULT, option: str = "", cancel: Cancel | None = None) -> Examined:
+    """The package under deployment option `option` ("" = its default one). What is wrong with it is never raised.
+
+    Raises Cancelled while compressed files are expanded for their size.
+    """
     told = _Told(path)
     try:
         package = open_package(path, limits, told)
@@ -57,15 +60,15 @@ def examine(path: Path, limits: Limits = DEFAULT, option: str = "") -> Examined:
     except BadPackage as error:
         told.stopped_by(error)
         return Examined(path, None, worst_first(dict.fromkeys(told.findings)))
-    return Examined(path, package, worst_first(dict.fromkeys([*told.findings, *findings_of(package)])))
+    return Examined(path, package, worst_first(dict.fromkeys([*told.findings, *findings_of(package, cancel)])))
 
 
-def findings_of(package: Package) -> tuple[Finding, ...]:
-    """What is to be said of a package that could be opened, the worst first."""
+def findings_of(package: Package, cancel: Cancel | None = None) -> tuple[Finding, ...]:
+    """What is to be said of a package that could be opened, the worst first. Raises Cancelled, as `examine`."""
     return worst_first(
         [
             *package.descriptor.problems,
-            *archive_findings(package),
+            *archive_findings(package, cancel or Cancel()),
             *manifest_findings(package),
             *content_findings(package),
         ]

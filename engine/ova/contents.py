@@ -3,10 +3,10 @@
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
 
+from engine.cancel import Cancel
 from engine.errors import BadPackage
 from engine.ova.descriptor import File
 from engine.ova.gunzip import Expanded, expanded_size
@@ -35,6 +35,11 @@ class Content:
     def names(self) -> tuple[str, ...]:
         """What a manifest calls its parts."""
         return (self.href,) if self.remote else tuple(member.name for member in self.members)
+
+
+_MOST_KNOWN = 64
+_expanded: dict[tuple[Content, Limits, tuple[int, ...]], int] = {}
+"""How many bytes the compressed files have that were read through last."""
 
 
 def find_contents(
@@ -68,11 +73,21 @@ def find_contents(
     return contents, missing
 
 
-def content_size(content: Content, limits: Limits) -> int:
-    """How many bytes travel. For a compressed file it is read through once in a process. Raises BadPackage."""
+def content_size(content: Content, limits: Limits, cancel: Cancel) -> int:
+    """How many bytes travel. A compressed file is read through once in a process, until it is another one: plan, upload
+    and progress ask for it. Raises BadPackage, Cancelled.
+    """
     if not content.is_compressed:
         return content.stored
-    return _expanded_size(content, limits, tuple(_changed(member.path) for member in content.members))
+    key = (content, limits, tuple(_changed(member.path) for member in content.members))
+    size = _expanded.get(key)
+    if size is None:
+        with closing(_sources(content, None)) as sources:
+            size = expanded_size(_Joined(sources), content.stored, _where(content), limits, cancel)
+        while len(_expanded) >= _MOST_KNOWN:
+            _expanded.pop(next(iter(_expanded)), None)
+        _expanded[key] = size
+    return size
 
 
 @contextmanager
@@ -109,13 +124,6 @@ class _Joined:
                 return got
             self._now = next(self._later, None)
         return 0
-
-
-@lru_cache(maxsize=64)
-def _expanded_size(content: Content, limits: Limits, _changed: tuple[int, ...]) -> int:
-    """Plan, upload and progress ask for it: gigabytes are expanded once, until the file is another one."""
-    with closing(_sources(content, None)) as sources:
-        return expanded_size(_Joined(sources), content.stored, _where(content), limits)
 
 
 def _changed(path: Path) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from engine.ova.descriptor import Descriptor, System
+from engine.ova.descriptor import Descriptor, File, System
 from engine.ova.findings import Finding, place, short
 from engine.ova.remote import lies_elsewhere, remote_file
 
@@ -16,6 +16,7 @@ def contradictions(descriptor: Descriptor, file: str, remote_hosts: Collection[s
     fetched from.
     """
     yield from _names(descriptor, file)
+    yield from _taken_twice(descriptor, file)
     yield from _outside(descriptor, file, remote_hosts)
     yield from _references(descriptor, file)
     if not descriptor.systems:
@@ -49,6 +50,16 @@ def _names(descriptor: Descriptor, file: str) -> Iterator[Finding]:
         if not known.id:
             what = "has no key, so nothing can give it a value"
             yield Finding.warning(place(file, known.line, "Property"), what, _CORRECT)
+
+
+def _taken_twice(descriptor: Descriptor, file: str) -> Iterator[Finding]:
+    """Two Files may name one file, but not as something else: what is expanded for one would be so for the other."""
+    first: dict[str, File] = {}
+    for one in descriptor.files:
+        other = first.setdefault(one.href, one)
+        if (one.compression, one.chunk_size) != (other.compression, other.chunk_size):
+            what = f"names '{one.href}' with another compression or chunkSize than File '{other.id}'"
+            yield Finding.error(place(file, one.line, f"File '{one.id}'"), what, _CORRECT)
 
 
 def _outside(descriptor: Descriptor, file: str, remote_hosts: Collection[str]) -> Iterator[Finding]:

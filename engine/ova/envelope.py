@@ -120,10 +120,16 @@ def _files(root: Element, name: str, problems: list[Finding]) -> Iterator[File]:
                 id=file.get("id"),
                 href=file.get("href").removeprefix("./"),
                 size=_optional(file, "size", where, problems),
-                compression=file.get("compression").replace("identity", ""),
+                compression=_compression(file),
                 chunk_size=_optional(file, "chunkSize", where, problems),
                 line=file.line,
             )
+
+
+def _compression(file: Element) -> str:
+    """As DSP0243 7.1 names it, in small letters; "" for none."""
+    said = file.get("compression").lower()
+    return "" if said == "identity" else said
 
 
 def _disks(root: Element, name: str, properties: Sequence[Property], problems: list[Finding]) -> Iterator[Disk]:

@@ -2,6 +2,7 @@
 
 import zlib
 
+from engine.cancel import Cancel
 from engine.errors import BadPackage
 from engine.ova.limits import Limits
 from engine.ova.member import Source
@@ -61,15 +62,17 @@ class Expanded:
         return BadPackage("cannot expand", on=self._name, why=why, fix="get the package again")
 
 
-def expanded_size(source: Source, stored: int, name: str, limits: Limits) -> int:
+def expanded_size(source: Source, stored: int, name: str, limits: Limits, cancel: Cancel) -> int:
     """How many bytes a gzip source of `stored` bytes expands to: it is expanded once for that, since a host wants to
-    know before the first byte. Raises BadPackage for what Expanded refuses, and for a bomb as soon as it is one.
+    know before the first byte. Raises BadPackage for what Expanded refuses, and for a bomb as soon as it is one;
+    Cancelled.
     """
     expanded = Expanded(source, name)
     buffer = memoryview(bytearray(_OUTPUT))
     most = stored * limits.ova_gzip_ratio
     size = 0
     while count := expanded.readinto(buffer):
+        cancel.check()
         size += count
         if size > most:
             why = f"its {stored} bytes expand to more than {most}"

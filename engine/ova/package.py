@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from engine.cancel import Cancel
 from engine.errors import BadPackage
 from engine.ova import tar, xml
 from engine.ova.beside import Folder
@@ -60,9 +61,11 @@ class Package:
         """
         return open_content(self.contents[href], self.manifest)
 
-    def content_size(self, href: str) -> int:
-        """How many bytes `open_content` gives; a compressed file is expanded once to know. Raises BadPackage."""
-        return content_size(self.contents[href], self.limits)
+    def content_size(self, href: str, cancel: Cancel | None = None) -> int:
+        """How many bytes `open_content` gives; a compressed file is expanded once to know. Raises BadPackage, and
+        Cancelled.
+        """
+        return content_size(self.contents[href], self.limits, cancel or Cancel())
 
     def message_bundle(self) -> dict[str, str]:
         """The messages for whoever gets the descriptor without the bundles that lie beside it; empty without such."""
@@ -147,7 +150,7 @@ def _package(
     spellings = Spellings([file.href for file in descriptor.files])
     members = _renamed(path, members, spellings)
     if manifest:
-        manifest = _with_names_of(manifest, members, spellings)
+        manifest = _with_names_of(manifest, members, spellings, f"{path}: {manifest.name}", told)
     contents, missing = find_contents(path, descriptor.files, members, limits.ova_remote_hosts)
     missing |= {name: by for name, by in _listed_only(manifest, members).items() if name not in missing}
     for name, said_by in missing.items() if folder is None else ():
@@ -229,10 +232,15 @@ def _renamed(path: Path, members: Mapping[str, Member], spellings: Spellings) ->
     return renamed
 
 
-def _with_names_of(manifest: Manifest, members: Iterable[str], spellings: Spellings) -> Manifest:
+def _with_names_of(
+    manifest: Manifest, members: Iterable[str], spellings: Spellings, where: str, told: Told
+) -> Manifest:
     """The manifest by the names that the members have now."""
     others = Spellings(list(members))
-    digests = {others.of(spellings.of(name)): digest for name, digest in manifest.digests.items()}
+    digests: dict[str, Digest] = {}
+    for name, digest in manifest.digests.items():
+        if digests.setdefault(others.of(spellings.of(name)), digest) != digest:
+            told(BadPackage("cannot read manifest", on=where, why=f"a second digest of '{name}', in another spelling"))
     return replace(manifest, digests=MappingProxyType(digests))
 
 

@@ -25,6 +25,7 @@ from engine.errors import BadPackage
 from engine.ova.chain import BROKEN, State, named, quiet, verdict
 from engine.ova.limits import MAX_CERTIFICATE_FILE, MAX_CERTIFICATES
 from engine.ova.manifest import LINE, plain_algorithm
+from engine.ova.names import Spellings
 from engine.ova.package import Package
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -101,7 +102,7 @@ def _read(text: str, manifest: str) -> _Signed:
     algorithm = plain_algorithm(match["algorithm"].lower().removeprefix("rsa-"))  # OpenSSL 3 writes RSA-SHA2-256
     if algorithm not in _HASHES:
         raise _unusable(f"unknown algorithm '{match['algorithm'][:40]}'")
-    if match["name"].strip().removeprefix("./") != manifest:
+    if Spellings([manifest]).of(match["name"].strip().removeprefix("./")) != manifest:
         raise _unusable(f"it signs '{match['name'][:80]}', the package's manifest is '{manifest}'")
     if len(match["hex"]) % 2:
         raise _unusable("its signature has half a byte too much")

@@ -59,7 +59,7 @@ def _extra_config(system: System, file: str) -> Iterator[Finding]:
         return
     keys = ", ".join(option.key for option in options[:_MOST_NAMED]) + (", ..." if len(options) > _MOST_NAMED else "")
     where = place(file, options[0].line, f"ExtraConfig of VirtualSystem '{system.id}'")
-    what = f"sets {len(options)} advanced options of the VM ({keys})"
+    what = f"sets {len(options)} advanced option{'s' * (len(options) != 1)} of the VM ({keys})"
     if any(option.required for option in options):
         yield Finding.warning(
             where, f"{what}, some of which vCenter must take over or refuse", "look whether you trust it"

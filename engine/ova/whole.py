@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.cancel import Cancel
 from engine.errors import BadPackage
 from engine.ova.descriptor import Descriptor
 from engine.ova.findings import Finding, place
@@ -13,11 +14,13 @@ from engine.ova.signature import certificate_name
 _PUT_THERE = "put it there, or get it again"
 
 
-def archive_findings(package: Package) -> Iterator[Finding]:
-    """Files that are missing, of another size, unknown to the descriptor, or in another order than OVF wants."""
+def archive_findings(package: Package, cancel: Cancel) -> Iterator[Finding]:
+    """Files that are missing, of another size, unknown to the descriptor, or in another order than OVF wants. Raises
+    Cancelled while a compressed one is expanded.
+    """
     yield from _missing(package)
     yield from _sizes(package)
-    yield from _compressed(package)
+    yield from _compressed(package, cancel)
     yield from _unknown(package)
     if package.path.suffix.lower() != ".ovf":
         yield from _order(package)
@@ -72,12 +75,12 @@ def _sizes(package: Package) -> Iterator[Finding]:
         yield Finding.warning(where, what, "look whether it is whole: it may be another build's, or cut off")
 
 
-def _compressed(package: Package) -> Iterator[Finding]:
+def _compressed(package: Package, cancel: Cancel) -> Iterator[Finding]:
     """Each is expanded once, for the size that a host wants to know before the first byte."""
     files = {file.href: file for file in package.descriptor.files}
     for href in package.contents:
         try:
-            package.content_size(href)
+            package.content_size(href, cancel)
         except BadPackage as error:
             where = place(package.descriptor_name, files[href].line, f"File '{files[href].id}'")
             yield Finding.error(where, f"refers to '{href}': {error.why}", error.fix)

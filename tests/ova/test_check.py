@@ -76,6 +76,18 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert f"slipway ova check {path}" in message
 
 
+def test_expanding_a_file_for_its_size_stops_when_asked(tmp_path: Path) -> None:
+    files = '<File ovf:id="f" ovf:href="disk1.vmdk" ovf:compression="gzip"/>'
+    path = write_ova(
+        tmp_path / "box.ova", member("box.ovf", envelope(files=files)), member("disk1.vmdk", gzip.compress(b"d"))
+    )
+    cancel = Cancel()
+    cancel.ask()
+    with pytest.raises(Cancelled):
+        examine(path, cancel=cancel)
+    assert examine(path).package
+
+
 def test_where_reading_stopped_is_said(tmp_path: Path) -> None:
     twins = (member("box.mf", "nonsense\n"), member("Box.mf", ""))
     found = examine(write_ova(tmp_path / "xml.ova", member("box.ovf", "<Envelope"), *twins))

@@ -194,6 +194,20 @@ def test_names_are_found_in_every_spelling(tmp_path: Path, form: str, in_archive
     assert set(package.manifest.digests) <= set(package.members)
 
 
+def test_two_digests_of_one_name_in_two_spellings_are_refused(tmp_path: Path) -> None:
+    text = envelope(files='<File ovf:id="f" ovf:href="a%20b.vmdk"/>')
+    digests = f"SHA1(a%20b.vmdk)= {0:040}\nSHA1(a b.vmdk)= {1:040}\n"
+    path = write_ova(tmp_path / "x.ova", member("x.ovf", text), member("x.mf", digests), member("a b.vmdk", "1"))
+    assert "x.mf: a second digest of 'a b.vmdk', in another spelling" in refusal(lambda: open_package(path))
+
+
+def test_one_file_that_is_to_be_expanded_and_is_not_to_be(tmp_path: Path) -> None:
+    files = '<File ovf:id="f" ovf:href="d" ovf:compression="GZIP"/><File ovf:id="g" ovf:href="d"/>'
+    path = write_ova(tmp_path / "x.ova", member("x.ovf", envelope(files=files)), member("d", gzip.compress(b"d")))
+    [problem] = open_package(path).descriptor.problems
+    assert str(problem) == "x.ovf line 1: File 'g': names 'd' with another compression or chunkSize than File 'f'"
+
+
 def test_two_spellings_of_one_name_are_refused(tmp_path: Path) -> None:
     text = envelope(files='<File ovf:id="f" ovf:href="a%20b.vmdk"/>')
     path = write_ova(tmp_path / "x.ova", member("x.ovf", text), member("a b.vmdk", "1"), member("a%20b.vmdk", "2"))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -15,7 +16,7 @@ from engine.ova.limits import MAX_CERTIFICATE_FILE, MAX_CERTIFICATES
 from engine.ova.package import Package, open_package
 from engine.ova.samples import build_ova
 from engine.ova.signature import Signature, signature_of
-from tests.ova.archives import envelope
+from tests.ova.archives import envelope, member, write_ova
 from tests.ova.signing import (
     CODE,
     DAY,
@@ -245,6 +246,17 @@ def test_other_text_around_is_left_alone(tmp_path: Path) -> None:
     chain = chain_of()
     text = certificate_file(manifest_of(), chain.holders).replace("-----BEGIN", "Bag Attributes\n-----BEGIN")
     package = package_in(tmp_path, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert signature_of(package, [chain.root.der], NOW).state is State.VALID
+
+
+def test_a_name_that_the_archive_decomposes(tmp_path: Path) -> None:
+    """macOS writes names in archives in another form than those in the files."""
+    chain = chain_of()
+    digests = manifest_of()
+    signed = certificate_file(digests, chain.holders, name=normalize("NFC", "böx.mf"))
+    name = normalize("NFD", "böx")
+    parts = (member(f"{name}.ovf", envelope(files="")), member(f"{name}.mf", digests), member(f"{name}.cert", signed))
+    package = open_package(write_ova(tmp_path / "box.ova", *parts), told=lambda _: None)
     assert signature_of(package, [chain.root.der], NOW).state is State.VALID
 
 
