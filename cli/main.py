@@ -3,12 +3,25 @@
 `--version` loads nothing but the standard library; without arguments it is the console.
 """
 
+import gc
 import os
 import sys
+
+# New objects until Python looks for garbage among them. Loading a command makes 125 000 that live as long as it does:
+# with the default of 700, and a last look at the end, that took a third of a worker's start (1.2 s of CPU, now 0.75).
+YOUNG = 20_000
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code (docs/cli.md)."""
+    gc.set_threshold(YOUNG)
+    try:
+        return _run()
+    finally:
+        gc.freeze()
+
+
+def _run() -> int:
     if sys.argv[1:] == ["--version"]:
         from importlib.metadata import version
 
