@@ -45,7 +45,7 @@ def deploy(
     from cli.following import hand_over
     from cli.progress import leaving
     from engine.cancel import Cancel
-    from engine.deploy.plan import make_plan
+    from engine.deploy.planning import make_plan
     from engine.deploy.variables import read_password
     from engine.jobs import submit
     from engine.site import open_site

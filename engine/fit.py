@@ -4,6 +4,7 @@ portgroups. Reads only.
 
 from collections.abc import Iterable, Iterator
 
+from engine.catalog.variants import is_thick
 from engine.errors import Gone, NotPermitted, VSphereFault
 from engine.ova.descriptor import Descriptor
 from engine.ova.findings import Finding, place
@@ -11,6 +12,7 @@ from engine.ova.hardware import Hardware
 from engine.ova.package import Package
 from engine.site import Site
 from engine.vsphere import config_options, datastores, portgroups
+from engine.vsphere.ovf_import import upload_bytes
 from engine.vsphere.portgroups import Portgroup
 from engine.vsphere.refs import NetworkRef, moid
 
@@ -79,33 +81,35 @@ def is_nested(package: Package) -> bool:
     )
 
 
-def space_findings(site: Site, package: Package) -> Iterator[Finding]:
-    """Its disks, thin and thick, against the free space of the endpoint's datastore, or of the best of a cluster."""
+def space_findings(site: Site, package: Package, provisioning: str = "") -> Iterator[Finding]:
+    """Its disks, provisioned so ("" = thin) and in full, against the free space of the endpoint's datastore, or of the
+    best of a cluster. Raises BadPackage for a compressed file that cannot be expanded.
+    """
     stores = datastores.look_at(site.session, site.target.datastores)
     best = datastores.with_most_room(stores, {})
     if best is None:
         told = "; ".join(f"{one.name}: {one.why_not}" for one in stores)
         yield Finding.error(f"datastore {site.endpoint.datastore}", f"takes no VM ({told})", "name another datastore")
         return
-    thin, thick = thin_bytes(package), thick_bytes(package)
+    thin, thick = disk_bytes(package, ""), disk_bytes(package, "thick")
     where, free = f"datastore {best.name}", best.free >> 20
-    if thin > best.free:
+    if disk_bytes(package, provisioning) > best.free:
         what = f"has {free} MiB free, its disks take {thin >> 20} thin and {thick >> 20} thick"
-        yield Finding.error(where, what, "free space, or name another datastore")
+        asked = f" ({provisioning} is asked for)" if provisioning else ""
+        yield Finding.error(where, what + asked, "free space, or name another datastore")
     elif thick > best.free:
         what = f"has {free} MiB free: its disks fit thin ({thin >> 20}), not thick ({thick >> 20})"
         yield Finding.note(where, what, "leave DiskProvisioning thin, or free space")
 
 
-def thin_bytes(package: Package) -> int:
-    """What its disks take when they are provisioned thin: what is in them, or what travels where nothing is said."""
-    populated = sum(disk.populated_bytes or 0 for disk in package.descriptor.machine_disks())
-    return max(populated, sum(content.stored for content in package.contents.values()))
-
-
-def thick_bytes(package: Package) -> int:
-    """What its disks take in full."""
-    return sum(disk.capacity_bytes for disk in package.descriptor.machine_disks())
+def disk_bytes(package: Package, provisioning: str) -> int:
+    """What its disks take when they are provisioned so: all of their capacity, or what is in them, or what travels
+    where nothing is said. Raises BadPackage for a compressed file that cannot be expanded.
+    """
+    disks = package.descriptor.machine_disks()
+    if is_thick(provisioning):
+        return sum(disk.capacity_bytes for disk in disks)
+    return max(sum(disk.populated_bytes or 0 for disk in disks), upload_bytes(package))
 
 
 def _system(descriptor: Descriptor) -> tuple[int, str]:

@@ -37,6 +37,9 @@ PROVISIONINGS: tuple[str, ...] = get_args(Provisioning)
 
 THIN = "thin"
 
+# Those that take all of a disk's capacity at once.
+_THICK = ("thick", "flat", "eagerZeroedThick", "monolithicFlat", "twoGbMaxExtentFlat")
+
 # `<name>.staging-<store>-<token>` must stay below vSphere's 80 characters.
 NAME_LIMIT = 50
 _DIGEST = 6
@@ -48,6 +51,11 @@ class Variant:
 
     option: str = ""
     provisioning: str = ""
+
+
+def is_thick(provisioning: str) -> bool:
+    """Whether disks provisioned so take their whole capacity at once."""
+    return provisioning in _THICK
 
 
 def variant_of(component: Component) -> Variant:

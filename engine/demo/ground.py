@@ -14,7 +14,7 @@ from engine.catalog.components import import_components
 from engine.catalog.supply import set_file
 from engine.demo.labs import PASSWORD_SETTING, Lab
 from engine.demo.samples import APPLIANCES, LIBRARY, SampleOva, make_sample
-from engine.deploy.plan import make_plan
+from engine.deploy.planning import make_plan
 from engine.deploy.variables import read_password
 from engine.jobs import outcome, presence, submit
 from engine.jobs.follow import follow

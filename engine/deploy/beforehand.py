@@ -1,6 +1,6 @@
 """Checking a file before anybody stages or deploys it: by itself, for a profile, on an endpoint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +10,12 @@ from engine.catalog.admission import licence_problems, signature_findings, signa
 from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile
 from engine.catalog.rendering import render_networks, render_properties
-from engine.catalog.variants import in_variant
-from engine.deploy.values import value_findings
+from engine.catalog.variants import in_variant, variant_of
+from engine.deploy.values import by_key, value_findings
 from engine.deploy.variables import read_password, variables_for
 from engine.errors import BadInput, BadPackage, NotFound, SlipwayError
 from engine.fit import hardware_findings, is_nested, nested_findings, space_findings
-from engine.ova.check import compare_digests, digest_bytes, examine
+from engine.ova.check import compare_digests, digest_bytes, examine, findings_of
 from engine.ova.findings import Finding, worst_first
 from engine.ova.integrity import listed
 from engine.ova.package import Package
@@ -49,7 +49,7 @@ def check_file(
     Raises Cancelled, NotFound for an endpoint that the store does not have; one that cannot be asked is a finding.
     """
     there = endpoints.get(store, endpoint) if endpoint else None
-    examined = examine(path, limits_of(store))
+    examined = examine(path, limits_of(store), cancel=cancel)
     package = examined.package
     if package is None:
         return examined.findings
@@ -58,8 +58,12 @@ def check_file(
     if profile is None:
         found += without_default(package.descriptor, package.descriptor_name)
     else:
-        uses, lacking = _uses(store, profile, package)
+        # As in the plan, the endpoint's portgroup is meant where the profile names none.
+        own = profile.network.portgroup or (there.network if there else None) or ""
+        uses, lacking = _uses(store, profile, package, own)
         found += lacking
+        for use in _different(uses):
+            found += findings_of(use.package)
         for use in uses:
             found += licence_problems(use.component, package)
             found += _unknown_networks(profile, use)
@@ -80,8 +84,10 @@ def check_file(
     return worst_first(dict.fromkeys(found))
 
 
-def _uses(store: Store, profile: Profile, package: Package) -> tuple[list[_Use], list[Finding]]:
-    """The VMs that are made from the package, and what keeps one from being looked at."""
+def _uses(store: Store, profile: Profile, package: Package, own: str) -> tuple[list[_Use], list[Finding]]:
+    """The VMs that are made from the package, on the portgroup `own` where nothing else is said, and what keeps one
+    from being looked at.
+    """
     uses: list[_Use] = []
     found: list[Finding] = []
     where = f"profile {profile.name}"
@@ -97,7 +103,7 @@ def _uses(store: Store, profile: Profile, package: Package) -> tuple[list[_Use],
             )
             if _is_made_from(component, package):
                 is_used = True
-                uses.append(_use(store, profile, entry, component, package, password))
+                uses.append(_use(store, profile, entry, component, package, own, password))
         except (BadInput, BadPackage, NotFound) as error:
             found.append(_failed(f"{where}: {entry.hostname}", error))
     if not is_used:
@@ -106,19 +112,22 @@ def _uses(store: Store, profile: Profile, package: Package) -> tuple[list[_Use],
     return uses, found
 
 
-def _use(store: Store, profile: Profile, entry: Entry, component: Component, package: Package, password: str) -> _Use:
-    own = profile.network.portgroup or ""
+def _use(
+    store: Store, profile: Profile, entry: Entry, component: Component, package: Package, own: str, password: str
+) -> _Use:
     variables = variables_for(store, profile, own, entry, component, password)
-    option = str(component.spec.get("Deployment") or "")
+    option = variant_of(component).option
     known = {network.name for network in package.descriptor.networks}
     # As in the plan, a network that the OVF does not have means nothing in a component.
     mapped = [portgroup for name, portgroup in render_networks(component, variables).items() if name in known]
     named = (own, *mapped, *entry.networks.values())
+    descriptor = package.in_option(option) if option else package.descriptor
+    values = render_properties(component, variables, entry.properties)
     return _Use(
         entry,
         component,
-        replace(package, descriptor=package.in_option(option)) if option else package,
-        render_properties(component, variables, entry.properties),
+        replace(package, descriptor=descriptor.sized(by_key(descriptor, values))),
+        values,
         tuple(dict.fromkeys(name for name in (*named, *(nic.network for nic in entry.nics)) if name)),
     )
 
@@ -129,6 +138,19 @@ def _is_made_from(component: Component, package: Package) -> bool:
         with suppress(OSError):
             return package.path.samefile(component.ova_path)
     return component.download_file.rpartition("/")[2] == package.path.name
+
+
+def _different(uses: list[_Use]) -> Iterable[_Use]:
+    """One of those each that have the same hardware and disks."""
+
+    def kind(use: _Use) -> object:
+        return use.package.descriptor.option, use.package.descriptor.disks, _provisioning(use)
+
+    return {kind(use): use for use in uses}.values()
+
+
+def _provisioning(use: _Use) -> str:
+    return variant_of(use.component).provisioning
 
 
 def _unknown_networks(profile: Profile, use: _Use) -> Iterator[Finding]:
@@ -153,11 +175,11 @@ def _on_endpoint(site: Site, package: Package, uses: list[_Use]) -> Iterator[Fin
             networks.append(find_network(site.session, site.target.datacenter, name))
         except (BadInput, NotFound) as error:
             yield _failed(f"endpoint {site.endpoint.name}", error)
-    for use in {use.package.descriptor.option: use for use in uses}.values():
-        yield from hardware_findings(site, use.package)
-    if not uses:
-        yield from hardware_findings(site, package)
-    yield from space_findings(site, package)
+    asked = [(use.package, _provisioning(use)) for use in _different(uses)]
+    for wanted, provisioning in asked or [(package, "")]:
+        yield from hardware_findings(site, wanted)
+        with suppress(BadPackage):  # a compressed file that cannot be expanded is among the file's own findings
+            yield from space_findings(site, wanted, provisioning)
     if is_nested(package) or any(use.component.type == "esxi" for use in uses):
         yield from nested_findings(site, networks)
 

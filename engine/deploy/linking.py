@@ -1,39 +1,47 @@
 """Linked or full: what kind of clone a VM is to be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.catalog.profiles import Entry
 from engine.errors import BadInput
-from engine.ova.package import Package
-from engine.site import Site
-from engine.staging.templates import Template
-from engine.vsphere import vms
+from engine.vsphere.refs import DatastoreRef
+from engine.vsphere.session import Session
 from engine.vsphere.snapshots import BASE, base_of
+from engine.vsphere.vms import Details
 
 NO_BASE = f"the template has no snapshot {BASE}"
 """Why a clone is no linked one: its template was staged when nobody wanted any."""
 
 
-def kind_of_clone(site: Site, entry: Entry, package: Package | None, template: Template) -> tuple[bool, str]:
-    """Whether the VM is to be a linked clone of the template, and why not where one is wanted: by the entry, else by
-    the endpoint.
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What linked clones of a template stand on: its disks, of so many bytes each, where they lie, and the snapshot."""
 
-    A template that is yet to be staged gets its snapshot. Raises BadInput when an entry insists on what cannot be.
-    """
-    if not (site.endpoint.linked_clones if entry.linked is None else entry.linked):
-        return False, ""
-    machine = vms.details(site.session, template.ref) if template.ref and template.usable else None
-    capacities = [disk.capacityInKB << 10 for disk in machine.disks] if machine else []
-    if package is not None:
-        capacities = [disk.capacity_bytes for disk in package.descriptor.machine_disks()]
-    why = _grown_disk(entry, capacities)
-    if not why and machine and base_of(site.session, machine.vm.ref) is None:
-        why = NO_BASE
-    if why and entry.linked:
-        fix = f"remove the template {template.uid} and stage it again" if why == NO_BASE else "shrink vdisks"
-        fix = f"{fix}, or leave `linked` out"
-        raise BadInput("cannot make a linked clone", on=f"{entry.hostname} of {template.uid}", why=why, fix=fix)
-    return not why, f"full clone: {why}" if why else ""
+    capacities: tuple[int, ...]
+    datastores: frozenset[DatastoreRef]
+    has_snapshot: bool = True
+
+
+def base_of_template(session: Session, machine: Details) -> Base:
+    """That of a template which is there. Raises Gone."""
+    return Base(
+        capacities=tuple(disk.capacityInKB << 10 for disk in machine.disks),
+        datastores=frozenset(found for disk in machine.disks if (found := getattr(disk.backing, "datastore", None))),
+        has_snapshot=base_of(session, machine.vm.ref) is not None,
+    )
+
+
+def why_full(entry: Entry, base: Base) -> str:
+    """Why the entry's VM can be no linked clone, "" when it can."""
+    return _grown_disk(entry, base.capacities) or ("" if base.has_snapshot else NO_BASE)
+
+
+def refusal(entry: Entry, template: str, why: str) -> BadInput:
+    """The problem of an entry that insists on a linked clone of the template of that name, which it cannot be."""
+    fix = f"remove the template {template} and stage it again" if why == NO_BASE else "shrink vdisks"
+    fix = f"{fix}, or leave `linked` out"
+    return BadInput("cannot make a linked clone", on=f"{entry.hostname} of {template}", why=why, fix=fix)
 
 
 def _grown_disk(entry: Entry, capacities: Sequence[int]) -> str:

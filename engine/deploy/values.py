@@ -53,6 +53,12 @@ def given(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in values.items() if is_given(key, value)}
 
 
+def by_key(descriptor: Descriptor, values: Mapping[str, str]) -> dict[str, str]:
+    """The values to set, by the OVF's whole keys."""
+    found = given(descriptor, values)
+    return {prop.key if (prop := declared(descriptor, key)) else key: value for key, value in found.items()}
+
+
 def value_findings(
     profile: Profile, entry: Entry, component: Component, descriptor: Descriptor, values: Mapping[str, str]
 ) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from engine.cancel import Cancel
 from engine.catalog.variants import component_of_template
-from engine.deploy.plan import Plan, PlannedItem, make_plan
+from engine.deploy.plan import Plan, PlannedItem
+from engine.deploy.planning import make_plan
 from engine.errors import ClaimLost, Conflict
 from engine.jobs.recorder import Recorder
 from engine.jobs.sites import Sites

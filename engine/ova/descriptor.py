@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.ova.findings import Finding
-from engine.ova.hardware import Hardware
+from engine.ova.hardware import Hardware, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,20 @@ class Descriptor:
         defaults = {known.key: known.default for known in self.properties}
         keys = (disk.sized_by for disk in self.machine_disks() if disk.sized_by)
         return next((key for key in keys if values.get(key, defaults[key]) != defaults[key]), "")
+
+    def sized(self, values: Mapping[str, str]) -> "Descriptor":
+        """The same with the disks of `machine_disks` as large as properties among the values make them; a value that is
+        no number changes nothing.
+        """
+        if not self.sizing(values):
+            return self
+        defaults = {known.key: whole(known.default) for known in self.properties}
+
+        def capacity(disk: Disk) -> int:
+            default, wanted = defaults.get(disk.sized_by), whole(values.get(disk.sized_by, ""))
+            return disk.capacity_bytes // default * wanted if default and wanted else disk.capacity_bytes
+
+        return replace(self, disks=tuple(replace(disk, capacity_bytes=capacity(disk)) for disk in self.disks))
 
     def machine_disks(self) -> tuple[Disk, ...]:
         """The disks that the VM gets under `option`, in the order of its devices; an OVF may offer others as well."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from engine.cancel import Cancel
 from engine.catalog.licences import accept
 from engine.catalog.profiles import read_profile
-from engine.deploy.plan import Way, make_plan
+from engine.deploy.plan import Way
+from engine.deploy.planning import make_plan
 from engine.simulator.launcher import Simulator
 from engine.site import open_site
 from tests.e2e.conftest import ready

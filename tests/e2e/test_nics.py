@@ -7,7 +7,7 @@ import pytest
 
 from engine.cancel import Cancel
 from engine.catalog.profiles import read_profile
-from engine.deploy.plan import make_plan
+from engine.deploy.planning import make_plan
 from engine.ova.samples import build_ova
 from engine.site import open_site
 from tests.e2e.lab import Lab

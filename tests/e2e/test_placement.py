@@ -9,7 +9,7 @@ import pytest
 
 from engine.cancel import Cancel
 from engine.catalog.profiles import read_profile
-from engine.deploy.plan import make_plan
+from engine.deploy.planning import make_plan
 from engine.endpoints import preflight
 from engine.errors import SlipwayError
 from engine.simulator.launcher import Simulator
