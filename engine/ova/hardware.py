@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from engine.ova.units import unit_bytes
 from engine.ova.xml import Element, is_true
 
-_CPU, _MEMORY, _NIC, _DISK, _LOGICAL_DISK = "3", "4", "10", "17", "31"
-_CONTROLLERS = {"5": "IDE", "6": "SCSI", "20": "SATA"}
-_REMOVABLE = {"14": "floppy", "15": "CD", "16": "DVD"}
+_CPU, _MEMORY, _NIC, _DISK, _LOGICAL_DISK = 3, 4, 10, 17, 31
+_CONTROLLERS = {5: "IDE", 6: "SCSI", 20: "SATA"}
+_REMOVABLE = {14: "floppy", 15: "CD", 16: "DVD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,9 @@ def _holds(item: Element, option: str, made_for_option: set[str]) -> bool:
     return not _instance(item) or _instance(item) not in made_for_option
 
 
-def _type(item: Element) -> str:
-    return item.text_of("ResourceType")
+def _type(item: Element) -> int:
+    """A number (`017` is one too), 0 for none."""
+    return whole(item.text_of("ResourceType")) or 0
 
 
 def _name(item: Element) -> str:

@@ -1,5 +1,7 @@
 """Descriptors: values, namespaces, deployment options, message bundles, what is wrong in one, what is refused."""
 
+import re
+
 import pytest
 
 from engine.errors import BadPackage
@@ -116,6 +118,13 @@ def test_hardware() -> None:
     assert hardware.disks == (DiskDevice("Hard disk 1", "d1", "3", "0"), DiskDevice("Hard disk 2", "d2", "4", ""))
     assert hardware.nics == (Nic("eth0", "VmxNet3", "nat"),)
     assert hardware.removables == (Removable("CD", "CD", "file1"),)
+
+
+def test_numbers_are_read_as_xml_schema_writes_them() -> None:
+    plain = read(envelope(TWO_DISKS + OPTIONS, system=SIZED))
+    zeros = re.sub(r"(ResourceType|VirtualQuantity)>(\d+)<", r"\1> 0\2\n<", SIZED)
+    assert zeros != SIZED
+    assert read(envelope(TWO_DISKS + OPTIONS, system=zeros)) == plain
 
 
 def test_deployment_options_change_hardware_disks_and_defaults() -> None:
