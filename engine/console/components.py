@@ -8,6 +8,7 @@ from engine.cancel import Cancel
 from engine.catalog.components import import_components
 from engine.catalog.licences import Licence, licence_of
 from engine.catalog.licences import accept as accept_licence
+from engine.catalog.limits import limits_of
 from engine.catalog.supply import never, set_file
 from engine.console.desk import Desk
 from engine.console.files import FileSeen
@@ -66,7 +67,7 @@ class Supplied:
 def read(desk: Desk) -> tuple[ComponentRow, ...]:
     """The catalog by uid; the same rows as before when nothing has changed."""
     known = desk.catalog.listing()
-    files = desk.files.of(one.ova_path for one in known if one.ova_path)
+    files = desk.files.of((one.ova_path for one in known if one.ova_path), limits_of(desk.store))
     staged: dict[str, tuple[str, ...]] = {}
     for endpoint, seen in observe_all(desk.observer, desk.store):
         for template in seen.templates or ():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import BadPackage
+from engine.ova.limits import DEFAULT, Limits
 
 EVERY = 10.0
 """Seconds between two looks at a file."""
@@ -38,19 +39,20 @@ class Files:
         self._seen: dict[str, FileSeen] = {}
         self._looked = float("-inf")
         self._looking = False
+        self._limits = DEFAULT
         self._lock = threading.Lock()
         self.news = 0
         """Grows with everything that was seen and is new."""
 
-    def of(self, paths: Iterable[str]) -> dict[str, FileSeen]:
-        """What is known of these files; they are looked at, again when the last look is old."""
+    def of(self, paths: Iterable[str], limits: Limits) -> dict[str, FileSeen]:
+        """What is known of these files within limits; they are looked at, again when the last look is old."""
         wanted = set(paths)
         looking = None
         with self._lock:
             unknown = any(path not in self._seen for path in wanted)
             if not self._looking and (unknown or time.monotonic() - self._looked > EVERY):
                 self._looking = True
-                looking = threading.Thread(target=self._look, args=(wanted,), name="files", daemon=True)
+                looking = threading.Thread(target=self._look, args=(wanted, limits), name="files", daemon=True)
                 looking.start()
         if unknown and looking is not None:
             looking.join(AT_ONCE)
@@ -61,30 +63,32 @@ class Files:
         """The last look is old from now on."""
         self._looked = float("-inf")
 
-    def _look(self, paths: set[str]) -> None:
-        seen = {path: _seen(path, self._seen.get(path, FileSeen())) for path in paths}
+    def _look(self, paths: set[str], limits: Limits) -> None:
+        before = self._seen if limits == self._limits else {}
+        seen = {path: _seen(path, before.get(path, FileSeen()), limits) for path in paths}
+        self._limits = limits
         with self._lock:
             self.news += seen != self._seen
             self._seen, self._looked, self._looking = seen, time.monotonic(), False
 
 
-def _seen(path: str, before: FileSeen) -> FileSeen:
-    """An OVA is opened once, and again when it was changed."""
+def _seen(path: str, before: FileSeen, limits: Limits) -> FileSeen:
+    """An OVA is opened once, and again when it or a limit was changed."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:
         return FileSeen(error=getattr(error, "strerror", None) or "no such name")
     if (before.size, before.changed) == (status.st_size, status.st_mtime_ns):
         return before
-    return _opened(path, FileSeen(status.st_size, "", status.st_mtime_ns))
+    return _opened(path, FileSeen(status.st_size, "", status.st_mtime_ns), limits)
 
 
-def _opened(path: str, seen: FileSeen) -> FileSeen:
+def _opened(path: str, seen: FileSeen, limits: Limits) -> FileSeen:
     from engine.catalog.licences import digest_of, texts_in
     from engine.ova.package import open_package
 
     try:
-        package = open_package(path)
+        package = open_package(path, limits)
     except BadPackage as error:
         return replace(seen, problem=error.why or error.what)
     options = tuple((one.id, one.label or one.description) for one in package.descriptor.deployment_options)

@@ -8,6 +8,7 @@ from typing import Any
 from engine.cancel import Cancel
 from engine.catalog.profiles import Entry, Profile, Secret, profile_of, read_profile
 from engine.console.desk import Desk
+from engine.console.offers import offers
 from engine.console.typed import path_of
 from engine.deploy.plan import Plan, PlannedItem
 from engine.deploy.planning import make_plan
@@ -26,10 +27,13 @@ asks for it again, or takes it from there.
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a form offers: endpoints by name, uids of enabled components, those that have their OVA first."""
+    """What a form offers: endpoints by name; enabled components by uid, those that have their OVA first, each with its
+    variants. `variants`: of these by name the component's uid and the deployment option.
+    """
 
     endpoints: tuple[str, ...]
     components: tuple[str, ...]
+    variants: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,13 @@ def choices(desk: Desk) -> Choices:
     if not found:
         raise BadInput("cannot deploy", why="no component is enabled", fix="import some on page 9, with a")
     found.sort(key=lambda one: one.ova_path is None)
-    return Choices(names, tuple(one.uid for one in found))
+    offered: list[str] = []
+    variants: dict[str, tuple[str, str]] = {}
+    for one in found:
+        others = {other.template: (one.uid, other.option) for other in offers(one) if other.option}
+        offered += [one.uid, *others]
+        variants |= others
+    return Choices(names, tuple(offered), variants)
 
 
 def plan(desk: Desk, wanted: Wanted) -> Preview:

@@ -12,7 +12,7 @@ from engine.catalog.components import import_components
 from engine.catalog.licences import accept, licence_of
 from engine.demo.samples import LIBRARY
 from engine.ova.descriptor import DeploymentOption
-from storage import components
+from storage import components, settings
 from storage.store import Store
 from tests.e2e.lab import MIB, sample_ova
 from tests.tui.driver import Driver, drive
@@ -337,6 +337,17 @@ def test_a_broken_ova_says_so_and_which_key_tells_more(library: Store, ova: Path
         await driver.press("c")
         await driver.shown(FindingsScreen)
         await driver.until(lambda: f"! error {ova.name}: truncated" in driver.lines("lines"), "why")
+
+    drive(library, "components", scenario)
+
+
+def test_an_ova_is_opened_within_the_stores_limits(library: Store, ova: Path) -> None:
+    components.update(library, UID, ova_path=str(ova))
+    settings.update(library, "ova_descriptor_bytes", "100")
+
+    async def scenario(driver: Driver) -> None:
+        [row, *_] = await driver.rows(lambda rows: rows[0].state == "OVA broken", "broken")
+        assert row.why.endswith("at most 100 are read")
 
     drive(library, "components", scenario)
 

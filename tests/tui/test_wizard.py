@@ -58,6 +58,14 @@ def test_rows_become_steps_in_order() -> None:
     )
 
 
+def test_a_variant_is_its_component_with_the_option() -> None:
+    document = wizard.document(LAB, [Vm("nsx-1+big", "a", "3"), Vm("nsx-1")], {"nsx-1+big": ("nsx-1", "big")})
+    assert document["components"] == [
+        [{"component_uid": "nsx-1", "deployment": "big", "hostname": "a", "host_id": 3}],
+        [{"component_uid": "nsx-1"}],
+    ]
+
+
 def test_the_first_row_is_beside_nothing() -> None:
     assert [
         len(step) for step in wizard.document(LAB, [Vm("a-1", order=BESIDE), Vm("b-1", order=BESIDE)])["components"]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from engine.ova.descriptor import DeploymentOption
 from engine.simulator.launcher import Simulator
 from storage import components, deployments, endpoints
 from storage.store import Store
 from tests.e2e.conftest import ready
-from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, Lab, Place, entries, properties_of
+from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, Lab, Place, entries, properties_of, sample_ova
 from tests.tui.driver import Driver, drive
 from tui.screens.form import Form
 from tui.screens.plan import PlanScreen
@@ -167,6 +168,26 @@ def test_with_problems_it_cannot_be_deployed_and_nothing_typed_is_lost(lab: Lab,
         assert "upload 1.0 MiB" in driver.lines("lines")
         await driver.press("escape", "escape", "escape", "escape")
         assert driver.console.screen is driver.page
+
+    drive(store, "deploys", scenario, standing="empty")
+
+
+def test_a_variant_is_planned_as_a_linked_clone(lab: Lab, store: Store) -> None:
+    options = (DeploymentOption("small", "Small", default=True), DeploymentOption("big", "Big"))
+    sample = sample_ova(lab.folder / "nsx.ova", "nsx", deployment_options=options)
+    lab.add_component("nsx", sample.path)
+    endpoints.update(store, "vc01", linked_clones=True)
+
+    async def scenario(driver: Driver) -> None:
+        await fill_lab(driver)
+        await driver.press("ctrl+s")
+        await driver.shown(VmsScreen)
+        await driver.press("right", "enter", *"nsx", "enter", "7", "ctrl+s")
+        await driver.shown(PlanScreen)
+        plan = driver.lines("lines")
+        assert "nsx.lab01.example.com 10.96.42.7 staged, linked nsx-1.0+big" in plan
+        assert "stage nsx-1.0+big" in plan
+        assert f"place {lab.place.datastore}, host " in plan
 
     drive(store, "deploys", scenario, standing="empty")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 AFTER, BESIDE = "after", "beside"
@@ -11,7 +12,9 @@ AFTER, BESIDE = "after", "beside"
 
 @dataclass(frozen=True, slots=True)
 class Vm:
-    """One row of the form. `host`: a host id or a whole address; empty texts are filled in by the component's name."""
+    """One row of the form. `component`: its uid, or one of its variants; `host`: a host id or a whole address; empty
+    texts are filled in by the component's name.
+    """
 
     component: str
     hostname: str = ""
@@ -32,15 +35,19 @@ def _counted(text: str) -> str:
     return text[: found.start()] + str(int(found[0]) + 1).zfill(len(found[0]))
 
 
-def document(lab: Mapping[str, str], vms: Sequence[Vm]) -> dict[str, Any]:
-    """The profile that was filled in, as its file would say it; what is empty is left out."""
+def document(
+    lab: Mapping[str, str], vms: Sequence[Vm], variants: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The profile that was filled in, as its file would say it; what is empty is left out. `variants`: uid and option of
+    those that may be in a row.
+    """
     network = _said(lab, "portgroup", "subnet", "gateway", "dns", "ntp")
     steps: list[list[dict[str, Any]]] = []
     for vm in vms:
         if vm.order == BESIDE and steps:
-            steps[-1].append(_entry(vm))
+            steps[-1].append(_entry(vm, variants))
         else:
-            steps.append([_entry(vm)])
+            steps.append([_entry(vm, variants)])
     return {**_said(lab, "name", "endpoint", "domain", "vapp"), "network": network, "components": steps}
 
 
@@ -55,8 +62,11 @@ def _said(given: Mapping[str, str], *names: str) -> dict[str, str]:
     return {name: given[name].strip() for name in names if given.get(name, "").strip()}
 
 
-def _entry(vm: Vm) -> dict[str, Any]:
-    entry: dict[str, Any] = {"component_uid": vm.component}
+def _entry(vm: Vm, variants: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    uid, option = variants.get(vm.component, (vm.component, ""))
+    entry: dict[str, Any] = {"component_uid": uid}
+    if option:
+        entry["deployment"] = option
     if vm.hostname.strip():
         entry["hostname"] = vm.hostname.strip()
     host = vm.host.strip()

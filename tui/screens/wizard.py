@@ -198,7 +198,7 @@ def _vms(page: "DeploysPage", draft: Draft, lab: Mapping[str, str]) -> None:
     """The second step of the form."""
 
     def filled(screen: VmsScreen, vms: list[Vm]) -> None:
-        _plan(page, screen, lambda desk: _plan_form(desk, lab, vms))
+        _plan(page, screen, lambda desk: _plan_form(desk, present.document(lab, vms, draft.choices.variants), lab))
 
     def left(vms: list[Vm]) -> None:
         draft.vms = vms
@@ -272,10 +272,10 @@ def _plan_file(desk: "Desk", given: Mapping[str, str]) -> "Preview":
     return plans.plan(desk, wanted)
 
 
-def _plan_form(desk: "Desk", lab: Mapping[str, str], vms: list[Vm]) -> "Preview":
+def _plan_form(desk: "Desk", document: Mapping[str, object], lab: Mapping[str, str]) -> "Preview":
     from engine.console import plans
 
-    wanted = plans.Wanted(document=present.document(lab, vms), password=lab["password"], power_on=lab["power"] == YES)
+    wanted = plans.Wanted(document=document, password=lab["password"], power_on=lab["power"] == YES)
     return plans.plan(desk, wanted)
 
 
