@@ -38,8 +38,8 @@ def _counted(text: str) -> str:
 def document(
     lab: Mapping[str, str], vms: Sequence[Vm], variants: Mapping[str, tuple[str, str]] = MappingProxyType({})
 ) -> dict[str, Any]:
-    """The profile that was filled in, as its file would say it; what is empty is left out. `variants`: uid and option of
-    those that may be in a row.
+    """The profile that was filled in, as its file would say it; what is empty is left out. `variants`: uid and option
+    of those that may be in a row.
     """
     network = _said(lab, "portgroup", "subnet", "gateway", "dns", "ntp")
     steps: list[list[dict[str, Any]]] = []
