@@ -81,7 +81,7 @@ func (o *ovfManager) CreateImportSpec(ctx *simulator.Context, req *types.CreateI
 		moreFiles(result, &spec.ConfigSpec, envelope)
 		provision(&spec.ConfigSpec, parameters.DiskProvisioning)
 		spec.ConfigSpec.VAppConfig.GetVmConfigSpec().IpAssignment = ipAssigned(req.OvfDescriptor, parameters)
-		if hasAllDisks(&spec.ConfigSpec, envelope) {
+		if hasAllDisks(&spec.ConfigSpec, envelope.VirtualSystem.VirtualHardware[0]) {
 			result.Error = slices.DeleteFunc(result.Error, isSATA)
 		}
 	}
@@ -110,14 +110,19 @@ func isSATA(reason types.LocalizedMethodFault) bool {
 }
 
 // hasAllDisks is false when a disk was left out because its controller was.
-func hasAllDisks(config *types.VirtualMachineConfigSpec, envelope *ovf.Envelope) bool {
-	disks := 0
-	for _, change := range config.DeviceChange {
-		if isFlatDisk(change.GetVirtualDeviceConfigSpec().Device) {
-			disks++
+func hasAllDisks(config *types.VirtualMachineConfigSpec, hardware ovf.VirtualHardwareSection) bool {
+	missing := 0
+	for _, item := range hardware.Item {
+		if item.ResourceType != nil && *item.ResourceType == cimDisk {
+			missing++
 		}
 	}
-	return envelope.Disk == nil || disks >= len(envelope.Disk.Disks)
+	for _, change := range config.DeviceChange {
+		if isFlatDisk(change.GetVirtualDeviceConfigSpec().Device) {
+			missing--
+		}
+	}
+	return missing <= 0
 }
 
 // complete adds what the descriptor says beyond hardware and properties.
