@@ -95,6 +95,13 @@ EXPLAINED = {
     "ever see them; compared without values",
     "networks that the spec maps to nothing": "govc leaves the choice to vCenter; Slipway takes the profile's",
     "licences": "govc does not ask; Slipway imports once they are accepted for the component",
+    "texts with a `msgid`": "govc's spec has them as they are written, Slipway in English if a bundle has them so; a "
+    "spec that sets the notes sets them for both",
+    "hardware that no host of the endpoint makes (`vmx-99`)": "govc learns so from vCenter; Slipway says so before",
+    "files in folders of an OVA (`disks/a.vmdk`)": "govc finds none; Slipway sends them",
+    "documents that are no OVF (another root element or namespace), XML that is not well-formed before its declaration or "
+    "after its root element, DTDs": "`govc import.spec` passes over them, and gives an empty spec where it knows nothing; "
+    "Slipway refuses them by name",
     "files in chunks and compressed ones": "govc sends a compressed file as it is and finds no chunks; Slipway sends "
     "what the host wants, so that its disk is right (tests/vsphere/test_import_content.py)",
     "on stock vcsim: properties, products and options of clones": "it drops them (docs/simulator.md); Slipway adds the "
