@@ -99,9 +99,9 @@ EXPLAINED = {
     "spec that sets the notes sets them for both",
     "hardware that no host of the endpoint makes (`vmx-99`)": "govc learns so from vCenter; Slipway says so before",
     "files in folders of an OVA (`disks/a.vmdk`)": "govc finds none; Slipway sends them",
-    "documents that are no OVF (another root element or namespace), XML that is not well-formed before its declaration or "
-    "after its root element, DTDs": "`govc import.spec` passes over them, and gives an empty spec where it knows nothing; "
-    "Slipway refuses them by name",
+    "documents that are no OVF (another root element or namespace), XML that is not well-formed before its declaration "
+    "or after its root element, DTDs": "`govc import.spec` passes over them, and gives an empty spec where it knows "
+    "nothing; Slipway refuses them by name",
     "files in chunks and compressed ones": "govc sends a compressed file as it is and finds no chunks; Slipway sends "
     "what the host wants, so that its disk is right (tests/vsphere/test_import_content.py)",
     "on stock vcsim: properties, products and options of clones": "it drops them (docs/simulator.md); Slipway adds the "
