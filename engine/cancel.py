@@ -1,6 +1,8 @@
 """Cancellation: one flag that long work looks at between steps and while it waits."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from engine.errors import Cancelled
 
@@ -10,10 +12,26 @@ class Cancel:
 
     def __init__(self) -> None:
         self._asked = threading.Event()
+        self._wakes: list[Callable[[], None]] = []
 
     def ask(self) -> None:
         """Ask the work to stop at its next safe point."""
         self._asked.set()
+        for wake in [*self._wakes]:
+            wake()
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Within, `ask` calls `wake` too, in the asker's thread and maybe twice: it ends what waits for somebody else,
+        and does not raise.
+        """
+        self._wakes.append(wake)
+        try:
+            if self.asked:  # before it was there to be called
+                wake()
+            yield
+        finally:
+            self._wakes.remove(wake)
 
     @property
     def asked(self) -> bool:

@@ -91,12 +91,12 @@ def content_size(content: Content, limits: Limits, cancel: Cancel) -> int:
 
 
 @contextmanager
-def open_content(content: Content, manifest: Manifest | None) -> Iterator[Source]:
+def open_content(content: Content, manifest: Manifest | None, cancel: Cancel) -> Iterator[Source]:
     """The bytes that travel, from the first; who reads to the end has had each member's digest compared with the
-    manifest's. Raises BadPackage; UploadFailed where it cannot be fetched from another host.
+    manifest's. Raises BadPackage; UploadFailed where it cannot be fetched from another host, or is not to be any more.
     """
     if content.remote is not None:
-        with fetched(content.remote) as source:
+        with fetched(content.remote, cancel) as source:
             yield source
         return
     with closing(_sources(content, manifest)) as sources:

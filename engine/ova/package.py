@@ -55,11 +55,12 @@ class Package:
             raise BadPackage("cannot open member", on=f"'{name}' of {self.path}", why="the package does not have it")
         return open_member(member)
 
-    def open_content(self, href: str) -> AbstractContextManager[Source]:
+    def open_content(self, href: str, cancel: Cancel | None = None) -> AbstractContextManager[Source]:
         """What a host gets for the File: its chunks joined, expanded when it is compressed, and at the end of each
-        member the manifest's digest compared. Raises BadPackage, also while it is read.
+        member the manifest's digest compared. Raises BadPackage, also while it is read. A `cancel` ends the wait for a
+        file on another host.
         """
-        return open_content(self.contents[href], self.manifest)
+        return open_content(self.contents[href], self.manifest, cancel or Cancel())
 
     def content_size(self, href: str, cancel: Cancel | None = None) -> int:
         """How many bytes `open_content` gives; a compressed file is expanded once to know. Raises BadPackage, and

@@ -4,21 +4,23 @@ that the operator allows. No other address is ever asked for anything, and no re
 
 import http.client
 import re
+import socket
 import ssl
 import string
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
+from engine.cancel import Cancel
 from engine.errors import UploadFailed
 from engine.ova.descriptor import File
 from engine.ova.member import Source
 
 # A URI with a host or of a file, or a host's share; a name with a colon is a name.
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:|//|\\\\")
-# Seconds without a byte after which a host is given up; the upload is then tried again.
-_SILENCE = 30.0
+# Seconds without a byte after which a host is given up, and for the connection itself; the upload is then tried again.
+_SILENCE, _CONNECT = 30.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,15 @@ def remote_file(file: File, allowed: Collection[str]) -> RemoteFile | str:
 
 
 @contextmanager
-def fetched(file: RemoteFile) -> Iterator[Source]:
-    """The bytes at the URL, as many as the descriptor says. Raises UploadFailed, also while they are read."""
+def fetched(file: RemoteFile, cancel: Cancel) -> Iterator[Source]:
+    """The bytes at the URL, as many as the descriptor says. Raises UploadFailed, also while they are read, and at once
+    when a cancel is asked for, however silent the host is.
+    """
     parts = urlsplit(file.url)
-    connection = http.client.HTTPSConnection(
-        parts.hostname or "", parts.port, timeout=_SILENCE, context=ssl.create_default_context()
-    )
+    line = _Line(parts.hostname or "", parts.port, timeout=_SILENCE)
     # Some hrefs have characters that no URI has (RFC 3986), and an HTTP request neither.
     path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=string.punctuation)
-    with closing(connection), _answer(connection, path, file) as answer:
+    with cancel.waking(line.break_off), closing(line), _answer(line, path, file) as answer:
         if answer.status != http.HTTPStatus.OK:
             why = f"the host answered {answer.status} {answer.reason}"
             raise _failed(file, why, passes=answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -67,10 +69,51 @@ def fetched(file: RemoteFile) -> Iterator[Source]:
         yield _Body(answer, file)
 
 
-def _answer(connection: http.client.HTTPSConnection, path: str, file: RemoteFile) -> http.client.HTTPResponse:
+class _Line(http.client.HTTPConnection):
+    """An HTTPS connection that another thread can end at any moment after the host's name is resolved."""
+
+    default_port = http.client.HTTPS_PORT
+    _plain: socket.socket | None = None
+    _broken_off = False
+
+    def connect(self) -> None:
+        """Connect to the first of the host's addresses that answers, and shake hands. Raises OSError."""
+        failure = OSError("it has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            with closing(socket.socket(family, kind, protocol)) as plain:
+                plain.settimeout(_CONNECT)
+                self._use(plain)
+                try:
+                    plain.connect(address)
+                except OSError as error:
+                    failure = error
+                    continue
+                plain.settimeout(self.timeout)
+                self.sock = ssl.create_default_context().wrap_socket(
+                    plain, server_hostname=self.host, do_handshake_on_connect=False
+                )
+                self._use(self.sock)
+                return self.sock.do_handshake()
+        raise failure
+
+    def break_off(self) -> None:
+        """End it, from another thread: what blocks there raises OSError, or finds the end of the answer."""
+        self._broken_off = True
+        if self._plain is not None:
+            with suppress(OSError):  # it may not be connected any more, or not yet
+                # Not the TLS layer's own shutdown, which takes that layer away from whoever reads.
+                socket.socket.shutdown(self._plain, socket.SHUT_RDWR)
+
+    def _use(self, plain: socket.socket) -> None:
+        self._plain = plain
+        if self._broken_off:
+            raise ConnectionAbortedError("it was broken off")
+
+
+def _answer(line: _Line, path: str, file: RemoteFile) -> http.client.HTTPResponse:
     try:
-        connection.request("GET", path, headers={"Accept-Encoding": "identity"})
-        return connection.getresponse()
+        line.request("GET", path, headers={"Accept-Encoding": "identity"})
+        return line.getresponse()
     except ssl.SSLCertVerificationError as error:
         raise _failed(file, f"its certificate is not trusted: {error.verify_message}", passes=False) from error
     except (OSError, http.client.HTTPException) as error:

@@ -225,7 +225,7 @@ def upload(site: Site, staging: Staging, claim: Claim, watcher: Watcher, cancel:
 
 def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, watcher: Watcher, cancel: Cancel) -> Vm:
     component, package = staging.component, staging.package
-    uid, size, variant = staging.name, upload_bytes(package), variant_of(component)
+    uid, size, variant = staging.name, upload_bytes(package, cancel), variant_of(component)
     made = Identity(
         store=site.store.id,
         component=component.uid,

@@ -66,12 +66,12 @@ def examined(component: Component, limits: Limits) -> Examined:
     return examine(Path(component.ova_path or ""), limits, str(component.spec.get("Deployment") or ""))
 
 
-def upload_bytes(package: Package) -> int:
+def upload_bytes(package: Package, cancel: Cancel | None = None) -> int:
     """How many bytes an import of the package sends: what its VM's devices take, as the host gets it. Raises BadPackage
-    for a compressed file that cannot be expanded.
+    for a compressed file that cannot be expanded, and Cancelled.
     """
     files = package.descriptor.machine_files()
-    return sum(package.content_size(file.href) for file in files if file.href in package.contents)
+    return sum(package.content_size(file.href, cancel) for file in files if file.href in package.contents)
 
 
 def import_vm(
@@ -92,7 +92,7 @@ def import_vm(
     ImportVApp itself is lost (EndpointUnreachable), the VM may come nevertheless: whoever tries again looks for it.
     """
     spec = _import_spec(session, target, request, pool, host)
-    sendings = _sendings(request.package, spec.fileItem)
+    sendings = _sendings(request.package, spec.fileItem, cancel)
     plan: Any = spec.importSpec
     plan.configSpec.annotation = request.annotation
     if request.policy:
@@ -172,7 +172,7 @@ class _Sending:
     size: int
 
 
-def _sendings(package: Package, items: Sequence[vim.OvfManager.FileItem]) -> list[_Sending]:
+def _sendings(package: Package, items: Sequence[vim.OvfManager.FileItem], cancel: Cancel) -> list[_Sending]:
     """Known before the lease begins, which ends when nobody tells of progress: a compressed file is expanded for its
     size. Raises BadPackage for a file that the package lacks or that cannot be expanded.
     """
@@ -182,7 +182,7 @@ def _sendings(package: Package, items: Sequence[vim.OvfManager.FileItem]) -> lis
         if href not in package.contents:
             on, why = f"{package.path}: {href}", "the package lacks that file"
             raise BadPackage("cannot upload", on=on, why=why, fix="get the package again")
-        sendings.append(_Sending(item, href, package.content_size(href)))
+        sendings.append(_Sending(item, href, package.content_size(href, cancel)))
     asked = {sending.href for sending in sendings}
     for file in package.descriptor.machine_files():
         if file.href not in asked:
@@ -262,7 +262,7 @@ def _deliver(
 
     while True:
         try:
-            return _send(package, upload, count)
+            return _send(package, upload, stop, count)
         except UploadFailed as error:
             pause = next(more, None)
             if pause is None or not passes(error):
@@ -276,8 +276,8 @@ def _deliver(
             raise over
 
 
-def _send(package: Package, upload: Upload, progress: Callable[[int], None]) -> None:
-    with package.open_content(upload.name) as source:
+def _send(package: Package, upload: Upload, stop: Cancel, progress: Callable[[int], None]) -> None:
+    with package.open_content(upload.name, stop) as source:
         upload.send(source, progress)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,17 +18,28 @@ DATA = bytes(range(256)) * 1000
 
 @dataclass
 class Host:
-    """A host of files: what it answers, and what it was asked."""
+    """A host of files: what it answers, and what it was asked. `stalls`: in the TLS "handshake", before the "answer",
+    or in the middle of the "body".
+    """
 
     port: int
     status: int = 200
     body: bytes = DATA
     length: int | None = len(DATA)
+    stalls: str = ""
+    stalled: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}/disks/disk.vmdk"
+
+    def pass_by(self, place: str) -> None:
+        """Wait there until all is over, if it stalls there."""
+        if self.stalls == place:
+            self.stalled.set()
+            self.over.wait()
 
 
 @pytest.fixture
@@ -39,17 +51,25 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             known.asked.append(self.path)
+            known.pass_by("answer")
             self.send_response(known.status)
             if known.length is not None:
                 self.send_header("Content-Length", str(known.length))
             self.end_headers()
             with suppress(OSError):  # who does not want the body closes the connection
-                self.wfile.write(known.body)
+                half = len(known.body) // 2
+                self.wfile.write(known.body[:half])
+                known.pass_by("body")
+                self.wfile.write(known.body[half:])
 
         def log_message(self, *_: object) -> None:
             pass
 
     class Server(ThreadingHTTPServer):
+        def finish_request(self, *request: Any) -> None:
+            known.pass_by("handshake")
+            super().finish_request(*request)
+
         def handle_error(self, *_: object) -> None:
             """Who does not trust the certificate hangs up."""
 
@@ -61,6 +81,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield known
+    known.over.set()
     server.shutdown()
     thread.join()
     server.server_close()

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from engine.errors import BadPackage
+from engine.errors import BadPackage, Cancelled
+from engine.ova import remote
 from engine.ova.limits import DEFAULT, Limits
 from engine.ova.package import open_package
 from engine.vsphere.inventory import find_network
@@ -159,10 +161,37 @@ def test_texts_options_and_transport_arrive(ground: Ground, box: Path) -> None:
     assert (options["nvram"], options["disk.EnableUUID"]) == ("vm1.nvram", "TRUE")
 
 
-def test_a_disk_on_an_allowed_host_goes_from_there_to_the_endpoint(ground: Ground, host: Host, tmp_path: Path) -> None:
+ALLOWED = Limits(ova_remote_hosts=frozenset({"127.0.0.1"}))
+
+
+def with_a_disk_on(host: Host, tmp_path: Path) -> Path:
     files = contents({"disk.vmdk": Stored(REMOTE), "other.vmdk": Stored(b"other")})
     here = {name: data for name, data in files.items() if name not in ("disk.vmdk", "box.mf")}
     here["box.ovf"] = here["box.ovf"].replace(b'"disk.vmdk"', f'"{host.url}"'.encode())
-    bring(ground, write(tmp_path / "box.ova", here), Limits(ova_remote_hosts=frozenset({"127.0.0.1"})))
+    return write(tmp_path / "box.ova", here)
+
+
+def test_a_disk_on_an_allowed_host_goes_from_there_to_the_endpoint(ground: Ground, host: Host, tmp_path: Path) -> None:
+    bring(ground, with_a_disk_on(host, tmp_path), ALLOWED)
     assert sorted(received(ground).values()) == sorted([digest(REMOTE), digest(b"other")])
     assert host.asked == ["/disks/disk.vmdk"]
+
+
+@pytest.mark.parametrize("stalls", ["handshake", "answer", "body"])
+def test_a_cancel_does_not_wait_for_a_host_of_files_that_is_silent(
+    ground: Ground, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalls: str
+) -> None:
+    monkeypatch.setattr(remote, "_SILENCE", 600.0)
+    host.stalls = stalls
+
+    def cancel() -> None:
+        host.stalled.wait()
+        ground.cancel.ask()
+
+    operator = threading.Thread(target=cancel)
+    operator.start()
+    with pytest.raises(Cancelled):
+        bring(ground, with_a_disk_on(host, tmp_path), ALLOWED)
+    operator.join()
+    assert not host.over.is_set()
+    assert ground.vms() == {}
