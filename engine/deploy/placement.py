@@ -82,14 +82,15 @@ class Placer:
         """Count so many bytes for a VM."""
         self._taken[place.datastore] = self._taken.get(place.datastore, 0) + size
 
-    def take_template(self, size: int) -> DatastoreRef | None:
-        """Count so many bytes for a template that is staged on the way, and where it is going to lie."""
+    def take_template(self, name: str, size: int) -> DatastoreRef:
+        """Count so many bytes for a template that is staged on the way, and where it is going to lie. Raises BadInput
+        when it can lie nowhere.
+        """
         stores = self._stores(self._site.endpoint.datastore)
-        if len(stores) > 1:
-            stores = within_reach(self._hosts, self._site.target, stores)
-        chosen = with_most_room(stores, self._taken)
+        seen = within_reach(self._hosts, self._site.target, stores) if len(stores) > 1 else stores
+        chosen = with_most_room(seen, self._taken)
         if chosen is None:
-            return None
+            raise self._no_datastore(f"the template {name}", stores, None)
         self._taken[chosen.ref] = self._taken.get(chosen.ref, 0) + size
         return chosen.ref
 

@@ -64,7 +64,7 @@ class _Planner:
         self.problems = self.lookups.problems
         self.admitted: set[tuple[str, bool]] = set()
         self.carriers: set[NetworkRef] = set()
-        self.staged: dict[str, DatastoreRef | None] = {}
+        self.staged: dict[str, DatastoreRef] = {}
         self.portgroup = profile.network.portgroup or site.endpoint.network or ""
 
     def plan(self) -> Plan:
@@ -177,10 +177,10 @@ class _Planner:
     def _placed(self, item: PlannedItem) -> PlannedItem | None:
         """The item with its place, whose room it takes; a template that is staged for it takes some first."""
         uid = item.template
-        if item.way is Way.STAGED and not self.lookups.templates[uid].usable and uid not in self.staged:
-            self.staged[uid] = self.placer.take_template(self._space(item))
         networks = {item.network, *item.networks.values(), *(nic.network for nic in item.nics if nic.network)}
         try:
+            if item.way is Way.STAGED and not self.lookups.templates[uid].usable and uid not in self.staged:
+                self.staged[uid] = self.placer.take_template(uid, self._space(item))
             item, place = self._place(item, networks)
             self._check_nested(item, networks)
         except (BadInput, NotFound, VSphereFault) as error:
@@ -205,10 +205,7 @@ class _Planner:
     def _lies_on(self, item: PlannedItem) -> Collection[DatastoreRef]:
         """The datastores of the item's template."""
         base = self.lookups.base(self.lookups.templates[item.template])
-        if base is not None:
-            return base.datastores
-        chosen = self.staged.get(item.template)
-        return () if chosen is None else (chosen,)
+        return base.datastores if base is not None else (self.staged[item.template],)
 
     def _space(self, item: PlannedItem) -> int:
         """Bytes that the item's disks take, those of its template where nothing else is known."""
