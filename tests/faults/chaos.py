@@ -181,7 +181,8 @@ class Lane:
             # What a dead worker asked for may be still to come.
             time.sleep(max(0.0, shot + one.late_by - time.monotonic()) if one.late else 0)
             left = self._until_clean(before, name)
-            problems = checks.wrongs(lab, before, deployment.id, one.mode != "direct", one.linked)
+            snapshots = {*range(1, 3 if one.late == CALLS["taking the snapshot"] else 2)} if one.linked else {0}
+            problems = checks.wrongs(lab, before, deployment.id, one.mode != "direct", snapshots)
             problems += checks.sent_again(lab, complete)
             if problems:
                 raise Failed("\n".join(problems))

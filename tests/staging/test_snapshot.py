@@ -11,7 +11,7 @@ from engine.progress import Nobody
 from engine.staging import claims, stage, templates
 from engine.staging.claims import Claim
 from engine.staging.templates import State
-from engine.vsphere import vms
+from engine.vsphere import tasks, vms
 from engine.vsphere.snapshots import BASE, base_of
 from engine.vsphere.vms import Vm
 from tests.e2e.lab import Lab, snapshots_of
@@ -74,6 +74,22 @@ def test_one_that_a_dead_process_has_asked_for_is_waited_for(ground: Ground, par
     with claims.held(party.site.store, party.take()) as claim:
         marked(party, half, claim)
     assert snapshots(ground, half) == ["slipway-base"]
+
+
+def test_a_second_one_of_a_dead_process_does_no_harm(ground: Ground, party: Party) -> None:
+    """Its call came late: after the next one's snapshot, before the mark. Clones stand on the first."""
+    half = party.left_half()
+    ground.vcenter.admin.fault("MarkAsTemplate", "NotSupported", times=1)
+    with claims.held(party.site.store, party.take()) as claim:
+        with pytest.raises(StagingFault):
+            marked(party, half, claim)
+        first = base_of(party.site.session, half.ref)
+        tasks.wait(party.site.session, half.ref.CreateSnapshot_Task(BASE, "", False, False), "", "", Cancel())
+        party.commit(marked(party, half, claim), claim)
+    assert snapshots(ground, half) == ["slipway-base", "slipway-base"]
+    assert base_of(party.site.session, half.ref) == first
+    found = templates.look(party.site, party.uid, party.staging.component, party.staging.package)
+    assert (found.state, found.why) == (State.STAGED, "")
 
 
 @pytest.mark.parametrize("in_task", [False, True], ids=["call", "task"])
