@@ -217,7 +217,7 @@ class Lane:
         admin.clear_faults()
         lab.switch(one.mode != "direct", one.linked)
         if one.mode == "fresh":
-            lab.set_aside(f"until-{one.number}")
+            lab.set_aside(str(one.number))
         elif one.mode == "restaged":
             lab.renew_digests()
         if one.late:

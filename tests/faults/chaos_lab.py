@@ -82,13 +82,15 @@ class ChaosLab:
         return [ref.partition(":")[2] for ref in self.lab.govc("find", "-i", "/", "-type", kind, "-name", name).split()]
 
     def set_aside(self, label: str) -> None:
-        """Rename the templates, as an operator in vCenter does who wants others: the next deployment stages again, and
-        linked clones of earlier ones go on standing on these.
+        """Rename the templates, replaced ones too, as an operator in vCenter does who wants others: the next deployment
+        stages again, and linked clones of earlier ones go on standing on these.
         """
-        for name in STAGED:
-            path = f"{self.folder}/components-staging/{self.uid(name)}"
-            if self.lab.govc("find", f"{self.folder}", "-type", "m", "-name", self.uid(name)).strip():
-                self.lab.govc("object.rename", path, f"{self.uid(name)}.{label}")
+        ours = tuple(self.uid(name) for name in STAGED)
+        known = {one["name"] for one in self.foreign.values()}
+        for number, machine in enumerate(self.machines().values()):
+            name = machine["name"]
+            if (name in ours or name.startswith(tuple(f"{uid}.retired-" for uid in ours))) and name not in known:
+                self.lab.govc("object.rename", f"{self.folder}/components-staging/{name}", f"old-{label}-{number}")
 
     def renew_digests(self) -> None:
         """The catalog names the same bytes by another digest: the templates are outdated, and staged again."""
