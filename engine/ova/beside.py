@@ -1,5 +1,6 @@
 """The files of a bare descriptor: what of the things that it and its manifest refer to lies in its folder."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class Folder:
     def __init__(self, descriptor: Path, limits: Limits) -> None:
         """Raises BadPackage when the descriptor cannot be read."""
         self._descriptor = descriptor
+        self._folder = str(descriptor.parent)
         self._limits = limits
         self._tried: set[str] = set()
         self._chunks = 0
@@ -49,7 +51,7 @@ class Folder:
     def _found(self, name: str) -> bool:
         """Whether the folder has a file of that name, in any spelling; it is a member then."""
         for one in spelled(name):
-            if is_inside(one) and _is_file(self._descriptor.parent / one):
+            if is_inside(one) and os.path.isfile(os.path.join(self._folder, one)):  # noqa: PTH113, PTH118 (twice as fast)
                 self._add(one)
                 return True
         return False
@@ -58,10 +60,3 @@ class Folder:
         path = self._descriptor.parent / name
         with opened(path) as (_, size):
             self.members[name] = Member(name, 0, size, path)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that no file can have, or a folder that may not be searched
-        return False

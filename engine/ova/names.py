@@ -9,6 +9,8 @@ from urllib.parse import unquote
 # No language has more accents on one letter (UAX #15, Stream-Safe Text), and Python orders them in quadratic time:
 # 40,000 take 1.2 s, a descriptor has room for millions. Signs that are none, like emoji, count as well here.
 _MANY_MARKS = re.compile(r"(?<![^\w\0-\x7f])[^\w\0-\x7f]{31}")
+# No file has a longer name: PATH_MAX, each byte written as `%41`. Longer ones cost half a gigabyte to unescape.
+_LONGEST = 3 * 4096
 _CHUNK = re.compile(r"(?P<href>.+)(?P<number>\.[0-9]{9})")
 
 
@@ -19,7 +21,7 @@ class Spellings:
 
     def __init__(self, hrefs: Collection[str]) -> None:
         self._hrefs = set(hrefs)
-        self._by_form = {_composed(one): href for href in hrefs for one in {unquote(href), href}}
+        self._by_form = {_composed(one): href for href in hrefs for one in _plain(href)}
 
     def of(self, name: str) -> str:
         """The descriptor's name of a member, of its own or as the chunk of a file; the name itself if it has none."""
@@ -34,8 +36,8 @@ class Spellings:
 
 def spelled(name: str) -> Iterator[str]:
     """The ways in which a file system may have the name."""
-    plain = (name, unquote(name))
-    yield from dict.fromkeys(form for one in plain for form in (one, _composed(one), _decomposed(one)))
+    for one in _plain(name):
+        yield from {one, _composed(one), _decomposed(one)}
 
 
 def has_many_marks(name: str) -> bool:
@@ -55,6 +57,11 @@ def last_chunks(names: Iterable[str]) -> dict[str, str]:
         if chunk := _CHUNK.fullmatch(name):
             found[chunk["href"]] = max(name, found.get(chunk["href"], ""))
     return found
+
+
+def _plain(name: str) -> tuple[str, ...]:
+    """The name as it is written, and unescaped where it is escaped."""
+    return (name, unquote(name)) if "%" in name and len(name) <= _LONGEST else (name,)
 
 
 def _composed(name: str) -> str:

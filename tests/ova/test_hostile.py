@@ -101,6 +101,7 @@ FILLINGS = {
     "LINES": "a\n",
     "LETTER_ACCENTS": "a" + "\u0301\u0316" * 15,
     "ACCENTS": "\u0301\u0316",
+    "ESCAPED": "%41",
     "TIBETAN": "\u0f73",
 }
 WORST_XML = {
@@ -164,6 +165,7 @@ WORST_XML = {
     "names": nodes(f"<{'n' * 255}/>", 16_000),
     "accents": envelope(files='<File ovf:id="f" ovf:href="aACCENTS"/>'),
     "marks that stand for two": envelope(files='<File ovf:id="f" ovf:href="aTIBETAN"/>'),
+    "an escaped name": envelope(files='<File ovf:id="f" ovf:href="ESCAPED"/>'),
     "accents in a host's name": envelope(files='<File ovf:id="f" ovf:href="https://aACCENTS/"/>'),
     "as many accents on each letter as are ordered": envelope(files='<File ovf:id="f" ovf:href="LETTER_ACCENTS"/>'),
     "bundles in a file each": envelope(
