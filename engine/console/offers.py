@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.catalog.variants import in_variant, template_name, variant_of
 from engine.errors import BadPackage
+from engine.ova.limits import Limits
 from engine.ova.package import open_package
 from storage.components import Component
 
@@ -21,12 +22,12 @@ class Offer:
     told: str
 
 
-def offers(component: Component) -> tuple[Offer, ...]:
+def offers(component: Component, limits: Limits) -> tuple[Offer, ...]:
     """What there is to choose from, the component's own first; () where there is no choice or the OVA is unreadable."""
     if not component.ova_path:
         return ()
     try:
-        options = open_package(Path(component.ova_path)).descriptor.deployment_options
+        options = open_package(Path(component.ova_path), limits).descriptor.deployment_options
     except BadPackage:  # told when it is to be staged
         return ()
     if len(options) < 2:  # one is no choice
@@ -42,7 +43,7 @@ def offers(component: Component) -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def offers_by_uid(components: Iterable[Component]) -> Mapping[str, tuple[Offer, ...]]:
+def offers_by_uid(components: Iterable[Component], limits: Limits) -> Mapping[str, tuple[Offer, ...]]:
     """The same of these components, without those that leave no choice."""
-    found = ((one.uid, offers(one)) for one in components)
+    found = ((one.uid, offers(one, limits)) for one in components)
     return {uid: offered for uid, offered in found if offered}

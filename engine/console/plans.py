@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.cancel import Cancel
+from engine.catalog.limits import limits_of
 from engine.catalog.profiles import Entry, Profile, Secret, profile_of, read_profile
 from engine.console.desk import Desk
 from engine.console.offers import offers
@@ -101,10 +102,11 @@ def choices(desk: Desk) -> Choices:
     if not found:
         raise BadInput("cannot deploy", why="no component is enabled", fix="import some on page 9, with a")
     found.sort(key=lambda one: one.ova_path is None)
+    limits = limits_of(desk.store)
     offered: list[str] = []
     variants: dict[str, tuple[str, str]] = {}
     for one in found:
-        others = {other.template: (one.uid, other.option) for other in offers(one) if other.option}
+        others = {other.template: (one.uid, other.option) for other in offers(one, limits) if other.option}
         offered += [one.uid, *others]
         variants |= others
     return Choices(names, tuple(offered), variants)

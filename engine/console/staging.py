@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from engine.catalog.admission import check
+from engine.catalog.limits import limits_of
 from engine.catalog.supply import obstacle
 from engine.catalog.variants import template_name
 from engine.console.desk import Desk
@@ -64,7 +65,7 @@ def choices(desk: Desk) -> Choices:
     missing = lacks(desk)
     if missing in (Lacks.ENDPOINT, Lacks.COMPONENT):
         return Choices(ready, names, missing)
-    return Choices(ready, names, Lacks.NOTHING if ready else Lacks.OVA, offers_by_uid(stageable))
+    return Choices(ready, names, Lacks.NOTHING if ready else Lacks.OVA, offers_by_uid(stageable, limits_of(desk.store)))
 
 
 def stage(desk: Desk, chosen: Sequence[Chosen]) -> None:

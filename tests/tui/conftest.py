@@ -1,5 +1,6 @@
 """The console without engine: rows that stand still and a clock that does; and the console on a real store."""
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,10 @@ import pytest
 
 from engine.console.desk import Pulse
 from engine.errors import SlipwayError
+from engine.simulator.launcher import Simulator
 from storage.store import Store, open_store
+from tests.e2e.conftest import ready
+from tests.e2e.lab import LAB_PASSWORD, PASSWORD, Lab, Place
 from tui.app import Console
 from tui.feed import Page, StoreFeed
 from tui.messages import PageFailed, PageRead
@@ -76,6 +80,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """A real store, empty."""
     with open_store(tmp_path / "slipway.db") as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def vcenter() -> Iterator[Simulator]:
+    """A simulated vCenter for all tests of a module."""
+    with Simulator.start(username="admin", password=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture
+def lab(vcenter: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A lab there whose folder is its own; the console's environment has its password."""
+    monkeypatch.setenv("LAB_PASSWORD", LAB_PASSWORD)
+    made = Lab(vcenter, tmp_path, Place(vmfolder=f"test-{uuid.uuid4().hex[:8]}"))
+    with ready(made):
+        try:
+            yield made
+        finally:
+            vcenter.admin.listen(True)
+            vcenter.admin.clear_faults()
+            vcenter.admin.clear_nfc()
+            vcenter.admin.settings(clone_delay=0)
 
 
 def live(where: Path, **options: Any) -> Console:

@@ -1,6 +1,5 @@
 """Page 3 on a real store, a simulated vCenter and a real worker: watch, cancel, retry, resume, remove by keyboard."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from engine.simulator.launcher import Simulator
 from storage import deployments, jobs
 from storage.deployments import Deployment
 from storage.store import Store
-from tests.e2e.conftest import ready
-from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, Lab, Place, entries
+from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, entries
 from tests.tui.driver import Driver, drive
 from tui.screens.confirm import Confirm
 from tui.screens.deployment import DeploymentLog, DeploymentScreen
@@ -23,26 +21,6 @@ from tui.screens.form import Form
 
 BIG_BYTES = 24 * MIB
 """More than what lies in buffers on the way, so that an upload can be watched."""
-
-
-@pytest.fixture(scope="module")
-def vcenter() -> Iterator[Simulator]:
-    with Simulator.start(username="admin", password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture
-def lab(vcenter: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """A lab whose folder is its own; the console's environment has its password."""
-    monkeypatch.setenv("LAB_PASSWORD", LAB_PASSWORD)
-    made = Lab(vcenter, tmp_path, Place(vmfolder=f"test-{uuid.uuid4().hex[:8]}"))
-    with ready(made):
-        try:
-            yield made
-        finally:
-            vcenter.admin.clear_faults()
-            vcenter.admin.clear_nfc()
-            vcenter.admin.settings(clone_delay=0)
 
 
 @pytest.fixture

@@ -43,6 +43,15 @@ async def to(driver: Driver, name: str) -> None:
     table.go([row.name for row in table.rows].index(name))
 
 
+async def edit(driver: Driver, name: str) -> Form:
+    """The form that changes that setting."""
+    await to(driver, name)
+    await driver.press("e")
+    form = await driver.shown(Form)
+    assert isinstance(form, Form)
+    return form
+
+
 # The switch
 
 
@@ -99,9 +108,7 @@ def test_another_word_than_true_is_off_and_said_to_be_no_value(store: Store) -> 
 
 def test_a_value_is_changed_after_old_and_new_were_seen(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
-        await to(driver, "claim_ttl_seconds")
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, "claim_ttl_seconds")
         await driver.enter("45")
         await driver.press("enter")
         await driver.shown(Review)
@@ -120,9 +127,7 @@ def test_a_value_is_changed_after_old_and_new_were_seen(store: Store) -> None:
 
 def test_a_bad_value_is_refused_by_name_and_the_field_has_the_keys(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
-        await to(driver, "retry_attempts")
-        await driver.press("e")
-        form = await driver.shown(Form)
+        form = await edit(driver, "retry_attempts")
         await driver.enter("often")
         await driver.press("ctrl+s")
         await driver.until(lambda: "it is not a whole number" in driver.lines("wrong"), "the refusal")
@@ -136,9 +141,7 @@ def test_a_bad_value_is_refused_by_name_and_the_field_has_the_keys(store: Store)
 
 def test_nothing_is_saved_that_was_not_agreed_to_or_is_the_same(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
-        await to(driver, "retry_seconds")
-        await driver.press("e")
-        form = await driver.shown(Form)
+        form = await edit(driver, "retry_seconds")
         await driver.press("ctrl+s")
         await driver.until(lambda: "Nothing has been changed" in driver.lines("wrong"), "nothing to save")
         await driver.enter("4")
@@ -154,9 +157,7 @@ def test_nothing_is_saved_that_was_not_agreed_to_or_is_the_same(store: Store) ->
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
-        await to(driver, "retry_seconds")
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, "retry_seconds")
         await driver.enter("4")
         await driver.press("ctrl+s")
         await driver.shown(Review)
@@ -181,9 +182,7 @@ def test_a_refusal_that_comes_when_the_form_has_been_left_is_on_the_message_line
     monkeypatch.setattr(console_settings, "change", refuse)
 
     async def scenario(driver: Driver) -> None:
-        await to(driver, "retry_seconds")
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, "retry_seconds")
         await driver.enter("4")
         await driver.press("ctrl+s")
         await driver.shown(Review)
@@ -201,9 +200,7 @@ def test_a_secret_is_changed_and_kept_without_ever_being_shown(store: Store) -> 
     settings.create(store, SECRET, VALUE, "Download token")
 
     async def scenario(driver: Driver) -> None:
-        await to(driver, SECRET)
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, SECRET)
         await driver.press("enter")
         await driver.enter("Token of the lab")
         await driver.shown(Review)
@@ -234,9 +231,7 @@ def test_a_value_of_several_lines_is_kept_while_something_else_is_changed(store:
     settings.create(store, "some_banner", "one\ntwo", "What is\nshown")
 
     async def scenario(driver: Driver) -> None:
-        await to(driver, "some_banner")
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, "some_banner")
         await driver.press("ctrl+s")
         await driver.until(lambda: "Nothing has been changed" in driver.lines("wrong"), "that nothing changes")
         await driver.press("down")
@@ -253,9 +248,7 @@ def test_a_value_of_several_lines_is_kept_while_something_else_is_changed(store:
 
 def test_what_has_only_its_default_is_set(store: Store) -> None:
     async def scenario(driver: Driver) -> None:
-        await to(driver, "vms_per_endpoint")
-        await driver.press("e")
-        await driver.shown(Form)
+        await edit(driver, "vms_per_endpoint")
         await driver.enter("16")
         await driver.press("ctrl+s")
         await driver.shown(Review)

@@ -1,22 +1,19 @@
 """Page 2 on a real store, a simulated vCenter and a real worker: stage, verify, restage, cancel, remove by keyboard."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.console.offers import offers
 from engine.ova.descriptor import DeploymentOption
-from engine.simulator.launcher import Simulator
+from engine.ova.limits import DEFAULT
 from engine.site import open_site
 from storage import components, endpoints, jobs
 from storage.jobs import State
 from storage.store import Store
-from tests.e2e.conftest import ready
-from tests.e2e.lab import MIB, PASSWORD, Lab, Place, sample_ova
+from tests.e2e.lab import MIB, Lab, sample_ova
 from tests.staging.ground import Party
 from tests.tui.driver import Driver, drive
 from tui.screens.confirm import Confirm
@@ -29,24 +26,11 @@ BIG_BYTES = 24 * MIB
 """More than what lies in buffers on the way, so that an upload can be watched."""
 
 
-@pytest.fixture(scope="module")
-def vcenter() -> Iterator[Simulator]:
-    with Simulator.start(username="admin", password=PASSWORD) as running:
-        yield running
-
-
 @pytest.fixture
-def lab(vcenter: Simulator, tmp_path: Path) -> Iterator[Lab]:
-    """A lab whose folder is its own, with a component."""
-    made = Lab(vcenter, tmp_path, Place(vmfolder=f"test-{uuid.uuid4().hex[:8]}"))
-    with ready(made):
-        made.add_sample("esxi", [MIB])
-        try:
-            yield made
-        finally:
-            vcenter.admin.listen(True)
-            vcenter.admin.clear_faults()
-            vcenter.admin.clear_nfc()
+def lab(lab: Lab) -> Lab:
+    """With a component."""
+    lab.add_sample("esxi", [MIB])
+    return lab
 
 
 @pytest.fixture
@@ -144,9 +128,9 @@ def test_what_the_component_asks_for_is_offered_first(
     options = (DeploymentOption("big"), DeploymentOption("small", "Small", default=True))
     sample = sample_ova(lab.folder / "nsx.ova", "nsx", deployment_options=options)
     lab.add_component("nsx", sample.path, component_deploy_govc_spec=spec)
-    assert [(one.template, one.option, one.told) for one in offers(components.get(store, "nsx-1.0"))] == told
+    assert [(one.template, one.option, one.told) for one in offers(components.get(store, "nsx-1.0"), DEFAULT)] == told
     sample.path.write_bytes(b"")
-    assert offers(components.get(store, "nsx-1.0")) == ()
+    assert offers(components.get(store, "nsx-1.0"), DEFAULT) == ()
 
 
 def test_what_cannot_be_staged_is_told_in_the_form(lab: Lab, store: Store) -> None:

@@ -1,38 +1,20 @@
 """The deployment wizard on a real store, a simulated vCenter and a real worker, by keyboard."""
 
 import json
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from engine.ova.descriptor import DeploymentOption
-from engine.simulator.launcher import Simulator
 from storage import components, deployments, endpoints
 from storage.store import Store
-from tests.e2e.conftest import ready
-from tests.e2e.lab import LAB_PASSWORD, MIB, PASSWORD, Lab, Place, entries, properties_of, sample_ova
+from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, entries, properties_of, sample_ova
 from tests.tui.driver import Driver, drive
 from tui.screens.form import Form
 from tui.screens.plan import PlanScreen
 from tui.screens.vms import VmsScreen
 from tui.screens.wizard import Source, Step
-
-
-@pytest.fixture(scope="module")
-def vcenter() -> Iterator[Simulator]:
-    with Simulator.start(username="admin", password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture
-def lab(vcenter: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setenv("LAB_PASSWORD", LAB_PASSWORD)
-    made = Lab(vcenter, tmp_path, Place(vmfolder=f"test-{uuid.uuid4().hex[:8]}"))
-    with ready(made):
-        yield made
 
 
 @pytest.fixture

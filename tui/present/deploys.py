@@ -163,12 +163,13 @@ def _vms(
 
 
 def _reasons(vms: Sequence["VmRow"], domain: str, width: int, advice: Callable[[str], str]) -> list[Line]:
-    """Why these failed or fell back, whole, and what to do; once for all that have the same."""
+    """Why these failed or were made otherwise, whole, and what to do; once for all that have the same."""
     reasons: dict[Cell, list[str]] = {}
     for vm in vms:
-        if vm.state == "failed" or _fell_back(vm):
-            tone = "bad" if vm.state == "failed" else "warn"
-            reasons.setdefault((vm.reason, tone), []).append(vm.name.removesuffix(domain))
+        if not vm.reason or (vm.step and not _fell_back(vm)):
+            continue
+        tone = "bad" if vm.state == "failed" else "warn" if _fell_back(vm) else "dim"
+        reasons.setdefault((vm.reason, tone), []).append(vm.name.removesuffix(domain))
     lines: list[Line] = []
     for (reason, tone), names in reasons.items():
         first, *rest = wrapped(f"{', '.join(names)}: {advice(reason)}", width - 2)

@@ -68,7 +68,7 @@ def _path(vm: "PlannedVm") -> str:
 def _sums(preview: "Preview", width: int) -> list[Line]:
     space = f"{size(preview.space_needed)} needed, {size(preview.space_free)} free"
     return [
-        (("stage   ", "dim"), (printable(", ".join(preview.to_stage)) or "nothing", "plain")),
+        *_labelled("stage", [", ".join(preview.to_stage) or "nothing"], width),
         (("upload  ", "dim"), (size(preview.upload_bytes), "plain")),
         (("space   ", "dim"), (space, "bad" if preview.space_needed > preview.space_free else "plain")),
         *_places(preview.vms, width),
@@ -84,8 +84,13 @@ def _places(vms: Sequence["PlannedVm"], width: int) -> list[Line]:
             place = f"{vm.datastore}, host {vm.host}" if vm.host else f"{vm.datastore}, host chosen by DRS"
             places.setdefault(place, []).append(vm)
     told = [f"{place}: {_named(there)}" if len(places) > 1 else place for place, there in places.items()]
-    lines = [line for one in told for line in wrapped(one, width - LABEL)]
-    return [((fit("place" if number == 0 else "", LABEL), "dim"), (line, "plain")) for number, line in enumerate(lines)]
+    return _labelled("place", told, width)
+
+
+def _labelled(label: str, values: Sequence[str], width: int) -> list[Line]:
+    """Values below each other, the first one beside the label."""
+    lines = [line for value in values for line in wrapped(value, width - LABEL)]
+    return [((fit("" if number else label, LABEL), "dim"), (line, "plain")) for number, line in enumerate(lines)]
 
 
 def _named(vms: Sequence["PlannedVm"]) -> str:
