@@ -49,10 +49,11 @@ def open_regular(path: Path) -> tuple[int, int]:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         status = os.fstat(handle)
     except (OSError, ValueError) as error:
-        raise BadPackage("cannot read file", on=str(path), why=_reason(error)) from error
+        fix = "check its name, and whether you may read it"
+        raise BadPackage("cannot read file", on=str(path), why=_reason(error), fix=fix) from error
     if not S_ISREG(status.st_mode):
         os.close(handle)
-        raise BadPackage("cannot read file", on=str(path), why="it is not a regular file")
+        raise BadPackage("cannot read file", on=str(path), why="it is not a regular file", fix="check its name")
     return handle, status.st_size
 
 

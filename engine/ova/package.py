@@ -113,6 +113,8 @@ def open_package(path: str | os.PathLike[str], limits: Limits = DEFAULT, told: T
 def _index(path: Path, limits: Limits, told: Told) -> list[tar.Entry]:
     """The archive's files, without what macOS adds to it (AppleDouble `._x` files)."""
     with opened(path) as (handle, size):
+        if size == 0:
+            raise BadPackage("cannot read OVA", on=str(path), why="it is empty: it has no descriptor (*.ovf)")
         entries = tar.Index(handle, size, str(path), limits, told)
         return [entry for entry in entries if not PurePosixPath(entry.name).name.startswith("._")]
 

@@ -101,8 +101,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
             open_package(path)
         assert str(path) in str(caught.value)
         assert why in str(caught.value)
+        assert "check its name" in caught.value.fix
     (tmp_path / "empty.ova").touch()
-    with pytest.raises(BadPackage, match="no descriptor"):
+    with pytest.raises(BadPackage, match="it is empty: it has no descriptor"):
         open_package(tmp_path / "empty.ova")
 
 
