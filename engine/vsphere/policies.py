@@ -11,8 +11,8 @@ from engine.vsphere.refs import moid
 from engine.vsphere.session import Session
 from storage.nearest import suggestion
 
-# As govmomi speaks to it.
-_PATH, _VERSION = "/pbm", "pbm.version.version2"
+# Spoken as govmomi does; in the types of that version pyVmomi could not read NotAuthenticated and NoPermission.
+_PATH, _VERSION, _SPOKEN = "/pbm", "pbm.version.v7_0", "pbm/2.0"
 # Of the policies those that VMs ask for; the others are what vCenter knows about its storage.
 _STORAGE, _REQUIREMENT = "STORAGE", "REQUIREMENT"
 
@@ -64,6 +64,6 @@ def policies_of(session: Session, vm: vim.VirtualMachine, name: str, disks: Iter
 @contextmanager
 def _manager(session: Session) -> Iterator[Any]:
     """PBM's profile manager, in the session's login."""
-    with session.service(_PATH, _VERSION) as stub:
+    with session.service(_PATH, _VERSION, _SPOKEN) as stub:
         service = pbm.ServiceInstance("ServiceInstance", stub)
         yield session.call("reach", "the storage policies", service.RetrieveContent).profileManager

@@ -86,6 +86,7 @@ class Session:
         self._logging_in = threading.Lock()
         self._failure: SlipwayError | None = None
         self._connections = Connections()
+        self._services: list[Any] = []
         self._stub = self._new_stub()
 
     @property
@@ -118,16 +119,24 @@ class Session:
             raise translated(error, what, on, str(self.address)) from None
 
     @contextmanager
-    def service(self, path: str, version: str) -> Iterator[SoapStubAdapter]:
-        """A stub for another service of this vCenter, such as PBM, in the same login."""
+    def service(self, path: str, version: str, spoken: str) -> Iterator[SoapStubAdapter]:
+        """A stub for another service of this vCenter, such as PBM, in the same login. `version` has the types of the
+        answers, vim's faults too; `spoken` is what the service is asked in.
+        """
         stub: Any = self._new_stub(path, version)
-        stub.cookie = self._stub.cookie
-        # vCenter's other services are told the session in the SOAP header (govmomi: soap.Client.NewServiceClient).
-        stub.requestContext = {"vcSessionCookie": _session_id(str(self._stub.cookie))}
+        stub.versionId = f'"urn:{spoken}"'
+        self._let_in(stub)
+        self._services.append(stub)
         try:
             yield stub
         finally:
+            self._services.remove(stub)
             stub.DropConnections()
+
+    def _let_in(self, stub: Any) -> None:
+        """vCenter's other services are told the session in the SOAP header (govmomi: soap.Client.NewServiceClient)."""
+        stub.cookie = self._stub.cookie
+        stub.requestContext = {"vcSessionCookie": _session_id(str(self._stub.cookie))}
 
     def managed(self, kind: type[T], moid: str) -> T:
         """The managed object of a stored MoRef id."""
@@ -198,6 +207,8 @@ class Session:
                 raise Conflict("cannot go on at", on=server, why="it is another vCenter than before", fix="start again")
             content.sessionManager.Login(now.username, now.password, None)
             self._stub.cookie = stub.cookie
+            for service in [*self._services]:
+                self._let_in(service)
         finally:
             stub.DropConnections()
 
