@@ -73,7 +73,7 @@ def test_headless_json(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_stopped_in_the_middle(tmp_path: Path, number: signal.Signals) -> None:
     demo = start_demo(tmp_path, "--headless")
     assert demo.stderr is not None

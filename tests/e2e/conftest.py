@@ -16,6 +16,13 @@ from tests.e2e.lab import PASSWORD, Lab, Place
 
 REAL = os.environ.get("SLIPWAY_TEST_VCENTER")
 
+# For a test of several deployments whose calls to vCenter others make on stock vcsim as well.
+stock_is_long = pytest.mark.parametrize(
+    "lab",
+    ["simulator", pytest.param("stock", marks=pytest.mark.long), *(["real"] if REAL else [])],
+    indirect=True,
+)
+
 
 @dataclass(frozen=True)
 class Real:

@@ -15,7 +15,10 @@ def nothing_left(lab: Lab, *names: str) -> None:
 
 
 @pytest.mark.parametrize("in_task", [False, pytest.param(True, marks=pytest.mark.long)], ids=["call", "task"])
-@pytest.mark.parametrize("fault", ["GenericVmConfigFault", "NoPermission", "InvalidState"])
+@pytest.mark.parametrize(
+    "fault",
+    ["GenericVmConfigFault", *(pytest.param(one, marks=pytest.mark.long) for one in ("NoPermission", "InvalidState"))],
+)
 def test_a_clone_that_fails_arrives_by_direct_import(
     simlab: Lab, simulator: Simulator, fault: str, in_task: bool
 ) -> None:
@@ -29,7 +32,9 @@ def test_a_clone_that_fails_arrives_by_direct_import(
     nothing_left(simlab, uid, "a.lab01.example.com")
 
 
-@pytest.mark.parametrize("method", ["CreateFolder", "MarkAsTemplate", "SetField"])
+@pytest.mark.parametrize(
+    "method", ["MarkAsTemplate", *(pytest.param(one, marks=pytest.mark.long) for one in ("CreateFolder", "SetField"))]
+)
 def test_staging_that_fails_falls_back_and_leaves_nothing(simlab: Lab, simulator: Simulator, method: str) -> None:
     uid, _ = simlab.add_sample("esxi")
     simulator.admin.fault(method, "NoPermission")

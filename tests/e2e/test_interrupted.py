@@ -83,7 +83,13 @@ def fill(slave: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda one: one.name
+    "how",
+    [
+        signal.SIGINT,
+        signal.SIGKILL,
+        *(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGTERM, signal.SIGHUP)),
+    ],
+    ids=lambda one: one.name,
 )
 def test_a_client_that_ends_harms_nothing(simlab: Lab, simulator: Simulator, how: signal.Signals) -> None:
     lab = simlab

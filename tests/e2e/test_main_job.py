@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import stock_is_long
 from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, properties_of
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -85,6 +86,7 @@ def test_sizes_networks_and_disks_are_as_asked(lab: Lab) -> None:
     assert [disk["capacityInKB"] >> 20 for disk in lab.disks_of(machine)][1:] == [40, 12]
 
 
+@stock_is_long
 def test_flag_off_imports_directly_and_on_again_reuses_the_template(lab: Lab) -> None:
     uid, _ = lab.add_sample("esxi")
     lab.setting("ff_endpoint_ova_staging", "false")
@@ -111,6 +113,7 @@ def test_direct_import_into_a_vapp(lab: Lab) -> None:
     assert properties_of(lab.machines()["b.lab01.example.com"])["guestinfo.ipaddress"] == "10.96.42.12"
 
 
+@stock_is_long
 def test_nested_components_are_never_staged(lab: Lab) -> None:
     uid, _ = lab.add_sample("nested", component_isnested=True)
     done = lab.ok("deploy", str(lab.profile("lab01", entries(uid, "a"))))
@@ -133,6 +136,7 @@ def test_the_real_ova_is_staged_cloned_three_times_and_powered_on(lab: Lab) -> N
         assert [disk["capacityInKB"] for disk in lab.disks_of(machine)] == [30720]
 
 
+@stock_is_long
 def test_a_deployment_run_again_finds_its_vms_and_makes_nothing(lab: Lab) -> None:
     uid, _ = lab.add_sample("esxi")
     profile = str(lab.profile("lab01", [entries(uid, "a", "b")], vapp="lab01"))
@@ -154,6 +158,7 @@ def test_the_plan_changes_nothing(lab: Lab) -> None:
     assert lab.ok("lock", "list") == []
 
 
+@stock_is_long
 def test_templates_are_shown_verified_and_removed(lab: Lab) -> None:
     uid, _ = lab.add_sample("esxi")
     staged = lab.ok("template", "stage", uid, "--endpoint", lab.name)
@@ -166,6 +171,7 @@ def test_templates_are_shown_verified_and_removed(lab: Lab) -> None:
     assert lab.machines() == {}
 
 
+@stock_is_long
 def test_a_changed_checksum_stages_anew(lab: Lab) -> None:
     uid, _ = lab.add_sample("esxi")
     lab.ok("deploy", str(lab.profile("lab01", entries(uid, "a"))))
@@ -179,6 +185,7 @@ def test_a_changed_checksum_stages_anew(lab: Lab) -> None:
     assert templates[uid]["state"] == "staged"
 
 
+@stock_is_long
 def test_a_template_that_somebody_else_staged_is_used_and_kept(lab: Lab) -> None:
     """zPodFactory's own template: the attribute, no identity."""
     uid, sample = lab.add_sample("esxi")

@@ -14,6 +14,7 @@ from engine.ova.descriptor import DeploymentOption, Property
 from engine.ova.samples import build_ova
 from engine.simulator.launcher import Simulator
 from storage import paths
+from tests.e2e.conftest import stock_is_long
 from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, properties_of
 
 OPTIONS = (DeploymentOption("small", default=True), DeploymentOption("large"), DeploymentOption("extra.large"))
@@ -147,6 +148,7 @@ def _filled(expected: Any, portgroup: str) -> Any:
     return expected
 
 
+@stock_is_long
 def test_the_profiles_networks_win_over_the_components(lab: Lab) -> None:
     spec = {"NetworkMapping": [{"Name": one, "Network": "nowhere"} for one in ("Management", "Storage", "Unknown")]}
     mapped = {"Management": "VM Network", "Storage": lab.place.portgroup}
@@ -165,6 +167,7 @@ def test_a_policy_that_was_changed_after_staging_is_given_to_the_clones(simlab: 
     assert assignment(simlab, cloned) == assignment(simlab, imported) == ("transientPolicy", "IPv4")
 
 
+@stock_is_long
 def test_a_component_has_a_template_for_each_option_that_is_asked_for(lab: Lab) -> None:
     uid = add(lab, {"Deployment": "small"})
     asked = [{}, {}, {"deployment": "large"}, {"deployment": "large"}, {"deployment": "extra.large"}]

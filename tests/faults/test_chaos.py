@@ -28,8 +28,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory, tally: Tally) -> Iterator[La
         (2, "restaged", False, True, "taking the snapshot", 0.1),
         (3, "restaged", False, False, "renaming", 0.05),
         (4, "staged", True, False, "cloning", 0.2),
-        (5, "direct", False, False, "importing", 0.1),
-        (6, "staged", False, False, "powering on", 0.02),
+        pytest.param(5, "direct", False, False, "importing", 0.1, marks=pytest.mark.long),
+        pytest.param(6, "staged", False, False, "powering on", 0.02, marks=pytest.mark.long),
     ],
     ids=["upload", "snapshot", "commit", "clone", "direct-import", "power-on"],
 )

@@ -80,6 +80,7 @@ def _race(where: str, start: Barrier, won: "multiprocessing.Queue[tuple[int, int
         won.put((-1, next_token(store), 0))
 
 
+@pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 def test_of_eight_processes_one_wins(where: str) -> None:
     """They also open the fresh store at once: one makes it, all get in, all with one identity and distinct tokens."""
     context = multiprocessing.get_context("spawn")
