@@ -123,12 +123,13 @@ class _Told:
     def __call__(self, problem: BadPackage) -> None:
         if len(self.findings) >= MAX_PROBLEMS:
             why = f"has more than {MAX_PROBLEMS} problems"
-            raise BadPackage("cannot read", on=str(self._path), why=why, fix="get it from who made it")
+            raise BadPackage("cannot read", on=str(self._path), why=why)
         self.findings.append(self._finding(problem, problem.why or problem.what))
 
     def stopped_by(self, problem: BadPackage) -> None:
-        """Nothing was read after this one."""
-        self.findings.append(self._finding(problem, f"{problem.why or problem.what}; reading stopped there"))
+        """Nothing was read after this one, which is said unless it says itself what to do."""
+        what = problem.why or problem.what
+        self.findings.append(self._finding(problem, what if problem.fix else f"{what}; reading stopped there"))
 
     def _finding(self, problem: BadPackage, what: str) -> Finding:
         path = str(self._path)

@@ -108,7 +108,7 @@ def _chosen(options: Iterable[DeploymentOption], wanted: str, where: str) -> str
     known = [option.id for option in options]
     if wanted and wanted not in known:
         fix = f"it offers {', '.join(known)}" if known else "it offers none"
-        raise BadPackage("no deployment option", on=f"'{wanted}' in {where}", fix=fix)
+        raise BadPackage("cannot read descriptor", on=where, why=f"it has no deployment option '{wanted}'", fix=fix)
     return wanted or next((option.id for option in options if option.default), "")
 
 

@@ -103,7 +103,9 @@ def test_where_reading_stopped_is_said(tmp_path: Path) -> None:
         "cut.ova: two members are named 'box.ovf'",
         "cut.ova: truncated: member 'disk1.vmdk' has 88 of 700 bytes; reading stopped there",
     ]
-    assert told(examine(tmp_path / "none.ova")) == ["none.ova: No such file or directory; reading stopped there"]
+    assert told(examine(tmp_path / "none.ova")) == ["none.ova: No such file or directory"]
+    whole = write_ova(tmp_path / "whole.ova", member("box.ovf", DESCRIPTOR), DISK)
+    assert told(examine(whole, option="tiny")) == ["box.ovf: it has no deployment option 'tiny'"]
 
 
 def test_one_problem_is_refused_in_its_own_words(tmp_path: Path) -> None:

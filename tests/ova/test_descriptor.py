@@ -139,7 +139,7 @@ def test_deployment_options_change_hardware_disks_and_defaults() -> None:
     assert (large.properties[0].default, small.properties[0].default) == ("40", "10")
     assert [disk.capacity_bytes for disk in large.machine_disks()] == [40 * GIB, 1]
     assert [disk.capacity_bytes for disk in small.machine_disks()] == [10 * GIB]
-    with pytest.raises(BadPackage, match=r"'tiny' in box\.ovf; it offers small, large"):
+    with pytest.raises(BadPackage, match=r"box\.ovf: it has no deployment option 'tiny'; it offers small, large"):
         read(text, "tiny")
 
 
