@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from engine.catalog.profiles import Network, Profile
 from engine.console.components import ComponentRow
 from engine.console.deploys import DeployRow, Detail, StagingRow, VmRow
 from engine.console.desk import Pulse
@@ -11,12 +12,15 @@ from engine.console.endpoints import EndpointRow
 from engine.console.locks import LockRow
 from engine.console.logs import LogLine
 from engine.console.offers import Offer
+from engine.console.packages import PackageFinding
 from engine.console.plans import Choices as DeployChoices
+from engine.console.plans import PlannedVm, Preview, Problem
 from engine.console.rates import Transfer
 from engine.console.settings import SettingRow
 from engine.console.staging import Choices as StageChoices
 from engine.console.templates import Event, TemplateRow
 from engine.jobs.outcome import TimedStep
+from engine.jobs.submit import Ordered
 from engine.staging.claims import Standing, Verdict
 from engine.staging.holder import Holder
 from tests.tui.conftest import NOW
@@ -389,6 +393,16 @@ COMPONENTS = (
     ),
     component("vcsa", "8.0u3", "unsupported", "its OVA is an ISO image", staged=(), size_bytes=None),
     component("photon", "5.0", "disabled", "it was disabled", staged=()),
+    component(
+        "nsx",
+        "4.1",
+        "licence waits",
+        "its licence must be read and accepted before the OVA is used",
+        licensed=True,
+        staged=(),
+        variants=(("small", "Small (4 vCPU, 16 GB)"), ("large", "Large (12 vCPU, 48 GB)")),
+    ),
+    component("hcx", "4.9", "OVA broken", "truncated: member 'hcx-disk1.vmdk' has 2992832 of 8388608 bytes", staged=()),
 )
 
 ROWS: Mapping[str, Sequence[Any]] = {
@@ -409,6 +423,56 @@ OFFERS = {
 }
 
 STAGEABLE = StageChoices(("esxi-8.0u3g", "zcore-13.5"), ("vc-01.lab", "vc-02.lab"), offers=OFFERS)
+
+PLANNED = Preview(
+    name="lab01",
+    endpoint="vc-01.lab",
+    vms=(
+        PlannedVm("zcore.lab01.example.com", "10.96.42.2", "zcore-13.5+large", "staged", "", True, "vsan"),
+        *(
+            PlannedVm(
+                f"esxi{number}.lab01.example.com",
+                f"10.96.42.{number}",
+                "esxi-8.0u3g",
+                "staged",
+                "full clone: the template has no snapshot slipway-base",
+                False,
+                "vsan",
+            )
+            for number in range(11, 15)
+        ),
+        PlannedVm("vcsa.lab01.example.com", "10.96.42.3", "vcsa-8.0u3", "skipped", "it is there already"),
+    ),
+    to_stage=("zcore-13.5+large",),
+    upload_bytes=8 * GIB,
+    space_needed=96 * GIB,
+    space_free=3174 * GIB,
+    problems=(),
+    power_on=True,
+    ordered=Ordered(Profile("lab01", "vc-01.lab", "lab01.example.com", None, Network("10.96.42.0/24"), None, None, ()), ""),
+    warnings=(
+        Problem(
+            "zcore-13.5.ova: it is not signed: it has no certificate file (.cert)",
+            "get a signed one from its maker; or ask less: slipway endpoint update vc-01.lab --signatures off",
+        ),
+    ),
+)
+
+CHECKED = (
+    PackageFinding(
+        "zcore-13.5.ovf line 12: File 'file1'",
+        "error",
+        "refers to 'disk1.vmdk', which is missing",
+        "get the package again, or another one from who made it",
+    ),
+    PackageFinding(
+        "zcore-13.5.ova",
+        "error",
+        "its licence waits",
+        "read it: slipway component eula zcore-13.5, and accept it: slipway component accept-eula zcore-13.5",
+    ),
+    PackageFinding("zcore-13.5.ova", "note", "is not signed"),
+)
 
 DEPLOYABLE = DeployChoices(("vc-01.lab", "vc-02.lab"), ("esxi-8.0u3g", "zcore-13.5", "vcsa-8.0u3"))
 """What the forms of staging and of a deployment offer."""

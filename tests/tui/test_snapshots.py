@@ -16,15 +16,20 @@ from pytest_textual_snapshot import normalize_svg
 from textual._doc import take_svg_screenshot
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from engine.console.endpoints import Standing
+from engine.console.plans import Problem
 from engine.errors import SlipwayError, Unreachable
 from tests.tui.conftest import IDLE, NOW, FixedFeed, fixed, until
-from tests.tui.rows import BUSY, DEPLOYABLE, ROWS, STAGEABLE, WIDE
+from tests.tui.rows import BUSY, CHECKED, DEPLOYABLE, PLANNED, ROWS, STAGEABLE, WIDE
 from tui import theme
 from tui.actions import PLACES
 from tui.app import Console
 from tui.messages import PageFailed
+from tui.screens.findings import FindingsScreen
+from tui.screens.look import Look
+from tui.screens.plan import PlanScreen
 
 PICTURES = Path(__file__).parent / "__snapshots__" / Path(__file__).stem
 
@@ -35,6 +40,12 @@ UNREADABLE = Unreachable(
     on="/home/lab/slipway.db",
     why="the disk is full",
     fix="make room, then it goes on by itself",
+)
+
+
+UNPLANNED = (
+    Problem("no portgroup named lab01-segment in DC1: there is lab02-segment", "check the name"),
+    Problem("cannot deploy esxi-8.0u3g: it has no local file", "slipway component set-file esxi-8.0u3g OVA"),
 )
 
 
@@ -51,6 +62,24 @@ class Scene:
     answer: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     no_color: bool = False
+    over: Callable[[Console], Screen[Any]] | None = None
+    """What stands over the page before the keys are pressed."""
+
+
+class Checked(Look):
+    """A look at an OVA that has ended."""
+
+    def check(self) -> None:
+        self.found = list(CHECKED)
+
+
+def checked(console: Console) -> FindingsScreen:
+    assert console.page is not None
+    return FindingsScreen(console.page, Checked(console.page, "zcore-13.5"))
+
+
+def planned(problems: tuple[Problem, ...] = ()) -> Callable[[Console], PlanScreen]:
+    return lambda _: PlanScreen(replace(PLANNED, problems=problems), lambda _: None)
 
 
 def states(place: str) -> list[Scene]:
@@ -111,6 +140,8 @@ def questions() -> list[Scene]:
         "deploy-new": Scene("", "deploys", keys=("n",), answer=DEPLOYABLE),
         "deploy-new-file": Scene("", "deploys", keys=("n", "enter"), answer=DEPLOYABLE),
         "deploy-new-form": Scene("", "deploys", keys=("n", "n"), answer=DEPLOYABLE),
+        "deploy-plan": Scene("", "deploys", over=planned()),
+        "deploy-plan-refused": Scene("", "deploys", over=planned(UNPLANNED), keys=("enter",)),
         "deploy-cancel": Scene("", "deploys", keys=("C",)),
         "lock-clear": Scene("", "locks", keys=("X",)),
         "lock-clear-live": Scene("", "locks", keys=("j", "X")),
@@ -122,6 +153,9 @@ def questions() -> list[Scene]:
         "component-import": Scene("", "components", keys=("a",)),
         "component-file": Scene("", "components", keys=("f",)),
         "component-detail": Scene("", "components", keys=("enter",)),
+        "component-check": Scene("", "components", over=checked),
+        "component-licence-waits": Scene("", "components", keys=("G", "k", "enter")),
+        "component-broken": Scene("", "components", keys=("G", "enter")),
     }
     return [replace(scene, name=name, rows=ROWS[scene.place], sizes=(SMALL,)) for name, scene in asked.items()]
 
@@ -173,6 +207,8 @@ def player(scene: Scene) -> Callable[[Pilot[Any]], Any]:
         )
         if scene.standing == "stale":
             console.post_message(PageFailed(scene.place, str(UNREADABLE)))
+        if scene.over is not None:
+            await console.push_screen(scene.over(console))
         for key in scene.keys:
             await pilot.pause()
             await pilot.press(*(key[1:] if key.startswith("=") else [key]))
