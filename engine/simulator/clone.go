@@ -45,7 +45,11 @@ func (m *machine) clone(ctx *simulator.Context, t *task, req *types.CloneVM_Task
 	if location.Datastore != nil {
 		on = vc.nameOf(*location.Datastore)
 	}
-	if o.host, fault = vc.place(ctx, o.pool, location.Host, "spec.location.host", on); fault != nil {
+	base := "" // what a linked clone stands on
+	if isLinked(location.DiskMoveType) {
+		base = datastoreIn(&source.Config.Files)
+	}
+	if o.host, fault = vc.place(ctx, o.pool, location.Host, "spec.location.host", on, base); fault != nil {
 		return nil, fault
 	}
 	name := escaped(req.Name)

@@ -62,6 +62,12 @@ func edited(edit, device types.BaseVirtualDevice) types.BaseVirtualDevice {
 	return edit
 }
 
+// isLinked tells whether disks moved so stand on the source's.
+func isLinked(moveType string) bool {
+	return moveType == string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking) ||
+		moveType == string(types.VirtualMachineRelocateDiskMoveOptionsMoveChildMostDiskBacking)
+}
+
 // cloneDisk decides where a disk's data come from: a delta on the source's disk (linked), or a copy of its own.
 func (vc *vcenter) cloneDisk(
 	source *simulator.VirtualMachine, req *types.CloneVM_Task, disk *types.VirtualDisk, index int32,
@@ -74,8 +80,7 @@ func (vc *vcenter) cloneDisk(
 	grows := capacity(disk) > capacity(original)
 	tooSmall := capacity(disk) < capacity(original)
 	moveType := moveTypeOf(&req.Spec.Location, disk.Key)
-	linked := moveType == string(types.VirtualMachineRelocateDiskMoveOptionsCreateNewChildDiskBacking) ||
-		moveType == string(types.VirtualMachineRelocateDiskMoveOptionsMoveChildMostDiskBacking)
+	linked := isLinked(moveType)
 	consolidated := moveType == string(types.VirtualMachineRelocateDiskMoveOptionsMoveAllDiskBackingsAndConsolidate)
 	chained := !linked && !consolidated && (source.Snapshot != nil || backing(original).Parent != nil)
 	if tooSmall || (grows && (linked || chained)) {

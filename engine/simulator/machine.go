@@ -192,7 +192,7 @@ func (m *machine) MarkAsTemplate(ctx *simulator.Context, req *types.MarkAsTempla
 }
 
 func (m *machine) MarkAsVirtualMachine(ctx *simulator.Context, req *types.MarkAsVirtualMachine) (body soap.HasFault) {
-	host, fault := m.vc.place(ctx, req.Pool, req.Host, "host", "")
+	host, fault := m.vc.place(ctx, req.Pool, req.Host, "host")
 	if fault != nil {
 		return &methods.MarkAsVirtualMachineBody{Fault_: faultOf(fault)}
 	}
@@ -215,7 +215,7 @@ func (m *machine) RelocateVMTask(ctx *simulator.Context, req *types.RelocateVM_T
 		if _, ok := ctx.Map.Get(*pool).(*simulator.ResourcePool); !ok {
 			return refuse(&types.NotSupported{})
 		}
-		if _, fault := m.vc.place(ctx, *pool, req.Spec.Host, "spec.host", ""); fault != nil {
+		if _, fault := m.vc.place(ctx, *pool, req.Spec.Host, "spec.host"); fault != nil {
 			return refuse(fault)
 		}
 	}

@@ -10,10 +10,11 @@ import (
 )
 
 // place chooses the host of a new virtual machine in a pool or vApp. Without DRS the caller has to: vCenter then answers
-// InvalidArgument (VirtualMachineRelocateSpec.host, pyvmomi #616). property is the parameter it complains of; on is the
-// name of a datastore that a host chosen here must see, empty for any.
+// InvalidArgument (VirtualMachineRelocateSpec.host, pyvmomi #616). property is the parameter it complains of; on are the
+// names of datastores that the host must see, empty ones left out.
 func (vc *vcenter) place(
-	ctx *simulator.Context, pool types.ManagedObjectReference, wanted *types.ManagedObjectReference, property, on string,
+	ctx *simulator.Context, pool types.ManagedObjectReference, wanted *types.ManagedObjectReference, property string,
+	on ...string,
 ) (*types.ManagedObjectReference, types.BaseMethodFault) {
 	if entity := ctx.Map.Get(pool); entity == nil {
 		return nil, &types.ManagedObjectNotFound{Obj: pool}
@@ -26,6 +27,11 @@ func (vc *vcenter) place(
 		if fault := hostUsable(ctx, *wanted); fault != nil {
 			return nil, fault
 		}
+		for _, name := range on { // the simulator itself would panic
+			if !sees(ctx, *wanted, name) {
+				return nil, &types.InvalidDatastore{Name: name}
+			}
+		}
 		return wanted, nil
 	}
 	if !vc.drs {
@@ -33,7 +39,8 @@ func (vc *vcenter) place(
 	}
 	for range hosts { // in turn, so that a few machines already lie on all of them
 		host := hosts[int(vc.nextHost.Add(1))%len(hosts)]
-		if hostUsable(ctx, host) == nil && sees(ctx, host, on) {
+		blind := func(name string) bool { return !sees(ctx, host, name) }
+		if hostUsable(ctx, host) == nil && !slices.ContainsFunc(on, blind) {
 			return &host, nil
 		}
 	}

@@ -144,6 +144,10 @@ def test_a_linked_clone_goes_where_its_templates_disks_are_seen(lab: Lab) -> Non
         [item] = plan(lab, entry(uid, linked=True, datastore="LocalDS_0")).items
         assert item.place is not None
         assert (item.linked, item.place.host) == (True, None), "DRS chooses the host"
+    asked = "-link", "-snapshot", "slipway-base", "-on=false", "-host", "127.0.0.1", "-ds", "LocalDS_0"
+    template = f"/DC0/vm/{lab.place.vmfolder}/components-staging/{uid}"
+    with pytest.raises(AssertionError, match="InvalidDatastore"):  # the simulated vCenter refuses it, and lives on
+        lab.govc("vm.clone", *asked, "-vm", template, "x")
 
 
 @pytest.mark.usefixtures("lone")
