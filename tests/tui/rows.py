@@ -449,7 +449,9 @@ PLANNED = Preview(
     space_free=3174 * GIB,
     problems=(),
     power_on=True,
-    ordered=Ordered(Profile("lab01", "vc-01.lab", "lab01.example.com", None, Network("10.96.42.0/24"), None, None, ()), ""),
+    ordered=Ordered(
+        Profile("lab01", "vc-01.lab", "lab01.example.com", None, Network("10.96.42.0/24"), None, None, ()), ""
+    ),
     warnings=(
         Problem(
             "zcore-13.5.ova: it is not signed: it has no certificate file (.cert)",

@@ -352,6 +352,24 @@ def test_an_ova_is_opened_within_the_stores_limits(library: Store, ova: Path) ->
     drive(library, "components", scenario)
 
 
+def test_the_key_that_a_finding_advises_leads_there(library: Store, tmp_path: Path) -> None:
+    sample = sample_ova(tmp_path / "esxi.ova", "esxi", licences=["Use it well."])
+    components.update(library, UID, ova_path=str(sample.path))
+
+    async def scenario(driver: Driver) -> None:
+        await driver.rows(lambda rows: rows[0].state == "licence waits", "the licence waits")
+        await driver.press("c")
+        await driver.shown(FindingsScreen)
+        await driver.until(lambda: "accept-eula esxi-8.0u3g (here: l)" in driver.lines("lines"), "the licence")
+        await driver.press("l")
+        await driver.shown(Review)
+        await driver.press("y")
+        await driver.said("accepted as ")
+        assert driver.console.screen is driver.page
+
+    drive(library, "components", scenario)
+
+
 def test_a_component_without_ova_has_nothing_to_check(library: Store) -> None:
     async def scenario(driver: Driver) -> None:
         for key in ("c", "l"):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Key
 
 from tui.present import findings as present
 from tui.present import frame
@@ -54,6 +55,19 @@ class FindingsScreen(Framed):
     def on_resize(self) -> None:
         """Broken into other lines."""
         self._show()
+
+    def on_key(self, event: Key) -> None:
+        """What a finding advises is done by the page's own key: that leads back first."""
+        bound = self.active_bindings.get(event.key)
+        action = self.app.action_for(event.key, self._page.place)
+        if action is None or (bound is not None and bound.node is self):
+            return
+        event.stop()
+        if self._look.doing:
+            self._say(f"{action.label}: wait for the end of what goes on", "warn")
+        else:
+            self.dismiss()
+            self._page.action_do(action.id)
 
     def _show(self) -> None:
         if not self.is_mounted:

@@ -86,9 +86,8 @@ class Choice(Painter, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The value; how many others there are."""
         tone = "cursor" if self.has_focus else "plain"
-        several = self.has_focus and len(self._choices) > 1
         value = f"< {printable(self.value)} >"
-        more = f"  one of {len(self._choices)}: left, right, or type" if several else ""
-        if cell_len(value + more) > self.size.width:
-            more = ""
+        several = f"  one of {len(self._choices)}" if self.has_focus and len(self._choices) > 1 else ""
+        hints = [f"{several}: left, right, or type", several] if several else []
+        more = next((hint for hint in hints if cell_len(value + hint) <= self.size.width), "")
         return self.strip([(value, tone), (more, "dim")] if y == 0 else [], self.size.width)
