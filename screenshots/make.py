@@ -43,6 +43,22 @@ class Shot:
     theme: str = "dark"
 
 
+FORM = (*"lab09", "enter", "enter", *"lab09.lan", "enter", "enter", "enter", *"10.96.9.0/24")
+VMS = (
+    *"zcore-13.5-s",
+    "enter",
+    *"zcore",
+    "enter",
+    "2",
+    "ctrl+n",
+    "shift+tab",
+    *"zbox-13.5-s",
+    "enter",
+    "ctrl+u",
+    *"zbox21",
+)
+"""What is typed into the wizard's form, and into the rows of VMs."""
+
 SHOTS = (
     Shot("endpoints", words=("unreachable",)),
     Shot("templates", ("2",), ("staging", "ETA")),
@@ -55,11 +71,13 @@ SHOTS = (
     Shot("template-remove", ("2", "X"), ("Type",)),
     Shot("deploy-failed", ("3", "j", "enter"), ("esxi15",)),
     Shot("deploy-wizard", ("3", "n"), ("Deploy",)),
+    Shot("deploy-plan", ("3", "n", "n", *FORM, "ctrl+s", *VMS, "ctrl+s"), ("space", "needed")),
     Shot("locks", ("4",), ("stale",)),
     Shot("lock-clear", ("4", "X"), ("Type",)),
     Shot("settings", ("5",), ("ff_endpoint_ova_staging",)),
     Shot("logs", ("8",), ("info",)),
     Shot("components", ("9",), ("nsx",)),
+    Shot("component-check", ("9", "/", *"zcore-13.5-s", "enter", "c"), ("not signed",)),
     Shot("help", ("?",), ("every table",)),
     Shot("palette", ("ctrl+p",), ("check all",)),
     Shot("endpoints-light", words=("unreachable",), theme="light"),
