@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from engine.errors import LoginRefused, NotFound, SlipwayError
 from engine.vsphere.hosts import placement_host, roomiest
 from engine.vsphere.inventory import Target, drs_enabled, target_of
-from engine.vsphere.refs import DatastoreRef, HostRef
+from engine.vsphere.refs import DatastoreRef, HostRef, NetworkRef
 from engine.vsphere.session import Address, Session, connect
 from engine.vsphere.trust import Trust
 from storage import endpoints
@@ -43,12 +43,12 @@ class Site:
         """The same site for a VM that goes to this datastore and host."""
         return replace(self, target=replace(self.target, datastore=datastore), host=host)
 
-    def with_most_room(self) -> "Site":
+    def with_most_room(self, networks: Collection[NetworkRef] = ()) -> "Site":
         """The same site with that member of its datastore cluster which has the most room now, and the host to name
-        for it. Raises VSphereFault when a host must be named and none can be.
+        for it and these networks. Raises VSphereFault when a host must be named and none can be.
         """
         target = replace(self.target, datastore=roomiest(self.session, self.target))
-        return replace(self, target=target, host=placement_host(self.session, target, self.drs))
+        return replace(self, target=target, host=placement_host(self.session, target, self.drs, networks))
 
 
 def address_of(store: Store, endpoint: Endpoint) -> Address:

@@ -245,7 +245,7 @@ def _imported(site: Site, staging: Staging, folder: FolderRef, claim: Claim, wat
     admit(site.store, site.endpoint, component, package, uid, watcher, hardware_findings(site, package))
     watcher.began(uid, "uploading", f"{package.name} to {site.endpoint.name}")
     watcher.expects(uid, size)
-    place = site.with_most_room()
+    place = site.with_most_room([staging.network])
     session, target = site.session, place.target
     while_held, sending = _WhileHeld(cancel, site.store, claim), _Sending(uid, size, watcher)
     ref = import_vm(session, target, request, folder, target.pool, place.host, while_held, sending.sent)

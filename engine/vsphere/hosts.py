@@ -65,19 +65,22 @@ def hosts_of(session: Session, compute: vim.ComputeResource) -> list[Host]:
     return sorted(hosts, key=lambda host: host.name)
 
 
-def placement_host(session: Session, target: Target, drs: bool) -> vim.HostSystem | None:
+def placement_host(
+    session: Session, target: Target, drs: bool, networks: Collection[vim.Network] = ()
+) -> vim.HostSystem | None:
     """The host to name in ImportVApp and RelocateSpec: the endpoint's own, None with DRS, else a connected one that
-    sees the datastore.
+    sees the datastore and the networks. Raises VSphereFault when there is none.
     """
     if target.host or drs:
         return target.host
-    found = first_fit(hosts_of(session, target.compute), target.datastore)
+    found = first_fit(hosts_of(session, target.compute), target.datastore, networks)
     if found is not None:
         return found.ref
+    seen = "the datastore and the network" if networks else "the datastore"
     raise VSphereFault(
         "cannot place a VM in",
         on=str(read(session, target.compute, "name")["name"]),
-        why="DRS is off and no connected host sees the datastore",
+        why=f"DRS is off and no connected host sees {seen}",
         fix="turn on DRS, or name one with: slipway endpoint update NAME --host-system ESXI",
     )
 
