@@ -39,7 +39,7 @@ def test_what_govc_imports_is_the_same_or_refused_by_name(ground: Ground, tmp_pa
             found = by_slipway(lab, ground, ova)
             assert {kind: found[kind] for kind in expected} == expected, descriptor
             same += 1
-    assert same > 15
+    assert same > 18
 
 
 def by_govc(lab: Lab, ova: Path) -> dict[str, Any] | None:
