@@ -255,9 +255,10 @@ CONSTRUCTS = {
         _row(
             "a choice of several hardware versions or device models",
             "8.1, 8.3",
-            How.LEFT,
-            "",
-            _OVA + "test_corpus.py::test_every_descriptor_that_govc_accepts_is_read_and_says_the_same",
+            How.SAME,
+            "vCenter takes the newest version that the hosts make; none of them: refused before anything is sent",
+            SIDE_BY_SIDE,
+            "tests/deploy/test_fit.py::test_a_hardware_version_that_no_host_has",
         ),
         _row(
             "several VirtualHardwareSections",
