@@ -137,7 +137,7 @@ def test_findings_are_counted_and_the_problems_come_first_at_the_end() -> None:
 
 
 def test_findings_are_copied_whole() -> None:
-    copied = findings.text("vc01", FOUND).splitlines()
+    copied = findings.text("endpoint vc01", FOUND).splitlines()
     assert copied[0] == "endpoint vc01"
     assert copied[3] == "missing  datastore: no datastore named vsan; did you mean vsan1?"
 

@@ -246,6 +246,7 @@ def test_a_detail_behind_a_dialog_is_not_painted(monkeypatch: pytest.MonkeyPatch
         *_, detail, form = console.screen_stack
         assert isinstance(detail, DetailScreen)
         assert console.screen is form
+        await pilot.pause()  # its own last paint
         monkeypatch.setattr(console, "_display", lambda *what: painted.append(what))
         page.table.show([replace(ENDPOINTS[0], state="stale", latency=2.5)])
         detail._tick()

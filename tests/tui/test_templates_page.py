@@ -88,7 +88,7 @@ def test_a_component_is_staged_from_an_empty_page(lab: Lab, store: Store) -> Non
             assert told in shown
 
     lab.add_sample("big", [BIG_BYTES])
-    lab.vcenter.admin.nfc("slow", bytes_per_second=16 * MIB)
+    lab.vcenter.admin.nfc("slow", bytes_per_second=6 * MIB)
     drive(store, "templates", scenario, standing="empty")
     assert in_folder(lab) == [BIG]
 
