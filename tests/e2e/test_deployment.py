@@ -10,7 +10,8 @@ import pytest
 from engine.simulator.launcher import Simulator
 from storage import paths
 from tests.e2e.lab import LAB_PASSWORD, MIB, Lab, entries, properties_of
-from tests.e2e.test_interrupted import machines, no_claims, until, uploading
+from tests.e2e.test_interrupted import machines, no_claims, uploading
+from tests.waiting import until
 
 NAME = "a.lab01.example.com"
 

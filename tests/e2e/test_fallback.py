@@ -6,7 +6,8 @@ import pytest
 
 from engine.simulator.launcher import Simulator
 from tests.e2e.lab import MIB, Lab, entries
-from tests.e2e.test_interrupted import machines, no_claims, until
+from tests.e2e.test_interrupted import machines, no_claims
+from tests.waiting import until
 
 
 def nothing_left(lab: Lab, *names: str) -> None:

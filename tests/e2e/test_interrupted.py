@@ -5,26 +5,14 @@ import pty
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from engine.simulator.launcher import Simulator
-from storage import claims
+from storage import claims, deployments
 from tests.e2e.lab import MIB, ROOT, Lab, entries
-
-PATIENCE = 60.0
-
-
-def until(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
-    """Wait for the condition; fail when the process ended before it came true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from tests.waiting import PATIENCE, until
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -34,6 +22,11 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def machines(lab: Lab) -> list[str]:
     return sorted(path.rpartition("/")[2] for path in lab.govc("find", "/", "-type", "m").split())
+
+
+def states(lab: Lab) -> list[str]:
+    with lab.store() as store:
+        return [one.state for one in deployments.listing(store)]
 
 
 def no_claims(lab: Lab) -> bool:
@@ -140,9 +133,7 @@ def test_a_stalled_terminal_holds_neither_client_nor_job(
     master, slave = pty.openpty()
     fill(slave)
     client = on_terminal(lab, slave, ["-m", "cli"])
-    until(
-        lambda: lab.ok("deployment", "list")[0]["state"] == "succeeded" if simulator.admin.counters().leases else False
-    )
+    until(lambda: states(lab) == ["succeeded"])
     assert client.poll() is None, "it waits for the terminal"
     client.send_signal(how)
     assert client.wait(PATIENCE) == 130

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,19 +18,9 @@ from storage.store import Store, open_store
 from tests.e2e.conftest import ready
 from tests.e2e.lab import LAB_PASSWORD, PASSWORD, ROOT, Lab
 from tests.storage.conftest import postgres
+from tests.waiting import PATIENCE, until
 
-__all__ = ["postgres"]
-
-PATIENCE = 60.0
-
-
-def until(condition: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None) -> None:
-    """Wait for the condition; fail when the process ended before it came true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert process is None or process.poll() is None, f"it ended with {process.returncode}"
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+__all__ = ["PATIENCE", "postgres", "until"]
 
 
 @dataclass
