@@ -211,16 +211,19 @@ def test_idle_it_takes_little_of_a_core(lab: StoreLab) -> None:
     assert used <= 0.03 * 60, f"{used / 60:.1%} of a core"
 
 
-def test_a_worker_with_a_defect_ends_whole(lab: StoreLab, simulator: Simulator) -> None:
+def test_a_worker_with_a_defect_ends_whole(lab: StoreLab, simulator: Simulator, tmp_path: Path) -> None:
     """Not its lock alone: its steps would go on beside those of the next worker."""
+    strikes = tmp_path / "strikes"
     uid, _ = lab.add_sample("esxi", [32 * MIB])
     simulator.admin.nfc(mode="slow", bytes_per_second=MIB)
     deployment = lab.submit(lab.profile("lab01", entries(uid, "a")))
-    defect = "from engine.jobs.crew import Crew; Crew.inspect = lambda self: 1 / 0"
-    command = [sys.executable, "-c", f"import sys; {defect}; from cli.main import main; main()", "worker"]
+    defect = f"Crew.inspect = lambda self: 1 / (not os.path.exists({str(strikes)!r}))"
+    code = f"import os; from engine.jobs.crew import Crew; {defect}; from cli.main import main; main()"
+    command = [sys.executable, "-c", code, "worker"]
     worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SLIPWAY_STORE": lab.where})
     lab.processes.append(worker)
     until(lambda: simulator.admin.counters().bytes_received > 0, worker)
+    strikes.touch()
     with lab.store() as store:
         until(lambda: not presence.is_there(store))
     assert worker.wait(5) == 1
