@@ -256,7 +256,8 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_completion_knows_the_commands(process: Slipway, shell: str) -> None:
     # Typer asks which shell it was started from, and takes its argument only where that is switched off.
     shown = process("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").out
-    assert "_SLIPWAY_COMPLETE" in shown and f"complete_{shell}" in shown
+    assert "_SLIPWAY_COMPLETE" in shown
+    assert f"complete_{shell}" in shown
     found = process(_SLIPWAY_COMPLETE=f"complete_{shell}", COMP_WORDS="slipway set", COMP_CWORD="1",
                     _TYPER_COMPLETE_ARGS="slipway set", _TYPER_COMPLETE_FISH_ACTION="get-args")  # fmt: skip
     assert "setting" in found.out
