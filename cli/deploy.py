@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import examples, print_json, print_table, say, warn
+from cli.output import examples, print_json, print_table, say
 from cli.session import open_store
 from storage.errors import BadInput
 from storage.jobs import PRIORITY
@@ -62,12 +62,10 @@ def deploy(
                 raise typer.Exit(made.refusal().exit_code)
             return
         made.check()
-        if not as_json:
-            for warning in made.warnings:
-                warn(f"warning: {warning}; {warning.fix}")
         leave.check()
         deployment = submit.deploy(store, submit.Ordered(wanted, password), power_on, priority)
-        hand_over(store, deployment.id, detach, as_json, leave)
+        warnings = [] if as_json else [f"warning: {warning}; {warning.fix}" for warning in made.warnings]
+        hand_over(store, deployment.id, detach, as_json, leave, warnings=warnings)
 
 
 def profile_from(path: Path, overrides: list[str] | None) -> "Profile":

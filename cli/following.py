@@ -1,6 +1,7 @@
 """Following a job of the worker from the command line: its progress, and leaving it to go on alone."""
 
 import shlex
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +14,7 @@ from engine.errors import Cancelled
 
 if TYPE_CHECKING:
     from engine.jobs.outcome import Result
+    from engine.jobs.presence import Starter
     from storage.jobs import Job
     from storage.store import Store
 
@@ -24,10 +26,11 @@ def hand_over(
     as_json: bool,
     leave: Cancel | None = None,
     wanted: str = "succeeded",
+    warnings: Iterable[str] = (),
 ) -> None:
     """Leave what the deployment's job does to the worker: follow it to its end and show the result, or only say how.
 
-    Exit code 1 when it did not end as wanted.
+    The warnings are told first. Exit code 1 when it did not end as wanted.
     """
     from engine.jobs.outcome import result_of, state_of
     from engine.jobs.submit import active_job
@@ -37,7 +40,7 @@ def hand_over(
     deployment = deployments.get(store, number)
     job = active_job(store, deployment)
     if job is not None and detach:
-        start_worker(store)
+        start_worker(store, warnings)
         if as_json:
             print_json({"id": number})
         else:
@@ -48,7 +51,7 @@ def hand_over(
         ways = f"watch it: {command(f'deployment watch {number}')}"
         if job.kind is Kind.DEPLOY and not job.cancel:
             ways += f"; cancel it: {command(f'deployment cancel {number}')}"
-        ended = follow_to_end(store, job, f"deployment {number}", ways, leave)
+        ended = follow_to_end(store, job, f"deployment {number}", ways, leave, warnings)
     else:
         attempts = [one for one in jobs.of_deployment(store, number) if one.kind is not Kind.STAGE]
         ended = attempts[-1] if attempts else deployment  # of an older Slipway, which knew no jobs
@@ -74,7 +77,9 @@ def show_result(result: "Result", as_json: bool) -> None:
     say(f"deployment {result.id} {result.state} in {duration(result.seconds)}, {size(result.bytes_sent)} sent")
 
 
-def follow_to_end(store: "Store", job: "Job", name: str, commands: str, leave: Cancel | None = None) -> "Job":
+def follow_to_end(
+    store: "Store", job: "Job", name: str, commands: str, leave: Cancel | None = None, warnings: Iterable[str] = ()
+) -> "Job":
     """Show what the job does until it has ended; the job as it ended.
 
     Raises Cancelled with exit code 130 when somebody wants to leave: `name` goes on, and `commands` say how to see
@@ -83,32 +88,41 @@ def follow_to_end(store: "Store", job: "Job", name: str, commands: str, leave: C
     from engine.jobs.follow import follow
 
     leave = leave or Cancel()
-    warn_of_logout(store)
     progress = Progress()
     with leaving(leave):
         try:
-            return follow(store, job, progress, leave)
+            starter = start_worker(store, warnings)
+            leave.check()
+            return follow(store, job, starter, progress, leave)
         except Cancelled:
             raise Cancelled(f"{name} goes on", fix=commands) from None
         finally:
             progress.finish()
 
 
-def start_worker(store: "Store") -> None:
-    """Make sure that somebody works on what was asked for."""
+def start_worker(store: "Store", warnings: Iterable[str] = ()) -> "Starter":
+    """Make sure that somebody works on what was asked for; then tell the warnings.
+
+    In that order: a terminal that nobody reads (Ctrl-S, a dead line) holds whoever writes to it, and must not hold the
+    job.
+    """
     from engine.jobs.presence import Starter
 
-    warn_of_logout(store)
-    Starter(store).ensure()
+    first = logout_warnings(store)
+    starter = Starter(store)
+    starter.ensure()
+    for warning in (*first, *warnings):
+        warn(warning)
+    return starter
 
 
-def warn_of_logout(store: "Store") -> None:
-    """Say, before this user's first worker of the store is started, that it ends at logout where that is so."""
+def logout_warnings(store: "Store") -> list[str]:
+    """Before this user's first worker of the store: that it ends at logout, where that is so."""
     from engine.jobs import logout
     from storage import paths
 
-    if not paths.worker_log_file(store.id).exists() and logout.ends_jobs():
-        warn(f"{logout.SAYS}; {logout.FIX}")
+    is_first = not paths.worker_log_file(store.id).exists()
+    return [f"{logout.SAYS}; {logout.FIX}"] if is_first and logout.ends_jobs() else []
 
 
 def command(words: str) -> str:

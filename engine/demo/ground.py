@@ -105,7 +105,7 @@ def run_lab(ground: Ground, lab: Lab, watcher: Watcher, cancel: Cancel) -> Run:
     deployment = submit.deploy(ground.store, submit.Ordered(profile, password))
     job = submit.active_job(ground.store, deployment)
     if job is not None:
-        follow(ground.store, job, watcher, cancel)
+        follow(ground.store, job, presence.Starter(ground.store), watcher, cancel)
     result = outcome.result_of(ground.store, deployment.id)
     direct = sum(upload_bytes(item.package) for item in plan.items if item.package)
     return Run(lab, result, ground.received(lab.endpoint) - before, direct)

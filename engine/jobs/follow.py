@@ -19,12 +19,11 @@ POLL = 0.25
 PRESENCE = 0.5
 
 
-def follow(store: Store, job: Job, watcher: Watcher, leave: Cancel) -> Job:
-    """Tell the watcher what happens until the job has ended, and keep a worker running meanwhile; the job as it ended.
+def follow(store: Store, job: Job, starter: Starter, watcher: Watcher, leave: Cancel) -> Job:
+    """Tell the watcher what happens until the job has ended; the starter keeps a worker running. The job as it ended.
 
     Of a deployment also the stagings that it waits for. Raises Cancelled when asked to leave: the job goes on.
     """
-    starter = Starter(store)
     telling = _Telling(store, job, watcher)
     looked = 0.0
     while True:

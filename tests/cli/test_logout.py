@@ -61,18 +61,14 @@ def test_outside_a_login_session_nothing_ends(tmp_path: Path) -> None:
     assert not logout.ends_jobs(tmp_path, pid=1, user="ada")
 
 
-def test_doctor_and_the_first_start_say_so(
-    slipway: Callable[..., Outcome], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_and_the_first_start_say_so(slipway: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logout, "ends_jobs", lambda **_: True)
     told = slipway("doctor")
     assert told.code == 1
     assert f"WRONG  logout: {logout.SAYS}; {logout.FIX}" in told.out
     with open_store() as store:
-        following.warn_of_logout(store)
-        assert capsys.readouterr().err == f"{logout.SAYS}; {logout.FIX}\n"
+        assert following.logout_warnings(store) == [f"{logout.SAYS}; {logout.FIX}"]
         log = paths.worker_log_file(store.id)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        following.warn_of_logout(store)
-        assert capsys.readouterr().err == "", "once is enough"
+        assert following.logout_warnings(store) == [], "once is enough"
