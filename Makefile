@@ -51,7 +51,7 @@ test-go: setup ## the simulator's own tests
 
 .PHONY: test-python
 test-python: setup ## the tests; one of them: make test-python ARGS='-k name'
-	$(SCRATCH) $(PYTHON) -m pytest -m "not long" -n 6 --dist worksteal $(ARGS)
+	$(SCRATCH) $(PYTHON) -m pytest -m "not long" -n 8 --dist worksteal $(ARGS)
 
 .PHONY: test-long
 test-long: setup ## the tests that take over 10 s each
