@@ -18,7 +18,17 @@ def main() -> int:
     try:
         return _run()
     finally:
+        _drop_what_nobody_reads()
         gc.freeze()
+
+
+def _drop_what_nobody_reads() -> None:
+    """Lines that a closed pipe or terminal did not take: Python would write them again at exit, and answer 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run() -> int:

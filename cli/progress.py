@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from cli.output import printable, warn
+from cli.output import printable
 from cli.units import duration, size
 from engine.cancel import Cancel
 from engine.errors import Cancelled
@@ -135,9 +135,9 @@ def interruptible(cancel: Cancel, words: Sequence[str] = STOPPING) -> Iterator[N
     def ask(_number: int) -> None:
         if not cancel.asked:
             cancel.ask()
+            # Past the stream: the signal may have come while it writes a line, and it cannot be entered twice.
             with suppress(OSError, ValueError):
-                for line in words:
-                    warn(line)
+                os.write(sys.stderr.fileno(), "".join(f"{line}\n" for line in words).encode())
 
     with _signals_to(ask):
         yield

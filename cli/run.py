@@ -42,8 +42,6 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if not _reader_has_gone(error):
             raise
-        # Nothing left to say, at exit neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if outcome == 130:  # typer's answer to KeyboardInterrupt
         tell(Cancelled("interrupted"), as_json)
