@@ -97,6 +97,7 @@ def test_a_warning_is_in_plan_and_step(lab: Lab) -> None:
     assert any(step["step"] == "checking" and "is not signed" in step["detail"] for step in shown["steps"])
 
 
+@pytest.mark.long
 def test_a_trusted_signature_is_staged(lab: Lab) -> None:
     chain = chain_of("rsa")
     plain = sample_ova(lab.folder / "plain.ova", "esxi")

@@ -26,7 +26,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory, tally: Tally) -> Iterator[La
     [
         (1, "fresh", False, False, "uploading", 0.1),
         (2, "restaged", False, True, "taking the snapshot", 0.1),
-        (3, "restaged", False, False, "renaming", 0.05),
+        pytest.param(3, "restaged", False, False, "renaming", 0.05, marks=pytest.mark.long),
         (4, "staged", True, False, "cloning", 0.2),
         pytest.param(5, "direct", False, False, "importing", 0.1, marks=pytest.mark.long),
         pytest.param(6, "staged", False, False, "powering on", 0.02, marks=pytest.mark.long),

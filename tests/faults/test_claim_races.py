@@ -100,7 +100,7 @@ def running(*processes: BaseProcess) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("where", [pytest.param("sqlite", marks=LONG), "postgresql"], indirect=True)
-@pytest.mark.parametrize("rounds", [pytest.param(20, id="20"), pytest.param(1000, id="1000", marks=LONG)])
+@pytest.mark.parametrize("rounds", [pytest.param(10, id="10"), pytest.param(1000, id="1000", marks=LONG)])
 def test_of_eight_processes_one_stages(store: Store, where: str, rounds: int) -> None:
     won, seen = race(where, rounds)
     assert {number: len(tokens) for number, tokens in won.items()} == dict.fromkeys(range(rounds), 1)
@@ -118,7 +118,7 @@ def _hold_many(where: str, count: int, told: Connection) -> None:
 
 
 @pytest.mark.parametrize("where", ["sqlite", pytest.param("postgresql", marks=LONG)], indirect=True)
-@pytest.mark.parametrize("rounds", [pytest.param(20, id="20"), pytest.param(1000, id="1000", marks=LONG)])
+@pytest.mark.parametrize("rounds", [pytest.param(10, id="10"), pytest.param(1000, id="1000", marks=LONG)])
 def test_of_eight_processes_one_takes_over_from_a_killed_one(store: Store, where: str, rounds: int) -> None:
     """Each round's claim was held by a process that SIGKILL ended, a moment ago: nobody waits for the time to live."""
     settings.update(store, "claim_ttl_seconds", "86400")

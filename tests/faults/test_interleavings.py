@@ -35,7 +35,7 @@ from tests.faults.scheduler import Interleaving, Order, Paused, Played, Shuffled
 from tests.staging.ground import Ground, Party
 
 # Of each of the three plays. Together with the takeovers at every point (24 times some 50) more than a thousand.
-FEW, MANY = 7, 334
+FEW, MANY = 4, 334
 SAID = os.environ.get("INTERLEAVINGS", "")
 
 

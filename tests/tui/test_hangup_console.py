@@ -30,7 +30,10 @@ def ready(mine: Terminal, store: Store, *arguments: str, **variables: str) -> "s
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGHUP, 129), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long), (signal.SIGTERM, 143)],
+)
 def test_a_signal_ends_it_in_order(store: Store, number: int, code: int) -> None:
     with terminal() as mine:
         before = mine.modes()
@@ -44,7 +47,9 @@ def test_a_signal_ends_it_in_order(store: Store, number: int, code: int) -> None
     assert not paths.log_file().exists()
 
 
-@pytest.mark.parametrize("key", ["q", "\x03", "\x11"])
+@pytest.mark.parametrize(
+    "key", ["q", pytest.param("\x03", marks=pytest.mark.long), pytest.param("\x11", marks=pytest.mark.long)]
+)
 def test_a_key_ends_it(store: Store, key: str) -> None:
     with terminal() as mine:
         before = mine.modes()

@@ -75,14 +75,14 @@ def toured(store: Store, *arguments: str, **variables: str) -> str:
         return mine.text
 
 
-@pytest.mark.parametrize("term", ["xterm-256color", "screen-256color"])
+@pytest.mark.parametrize("term", ["xterm-256color", pytest.param("screen-256color", marks=pytest.mark.long)])
 def test_a_terminal_of_256_colours(store: Store, term: str) -> None:
     sent = toured(store, TERM=term)
     assert any(one.startswith("38;5;") or ";38;5;" in one for one in colours(sent))
     assert not any("38;2;" in one for one in colours(sent))
 
 
-@pytest.mark.parametrize("term", ["linux", "vt100"])
+@pytest.mark.parametrize("term", ["vt100", pytest.param("linux", marks=pytest.mark.long)])
 def test_an_old_terminal_gets_16_colours_plain_lines_and_no_new_protocols(store: Store, term: str) -> None:
     sent = toured(store, TERM=term)
     assert not any(one in ("38", "48") for one in colours(sent)), "more than 16 colours"
@@ -267,20 +267,16 @@ def console_of(server: Sshd) -> psutil.Process:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "said",
     [
         {"TERM": "xterm-256color"},
-        *(
-            pytest.param(one, marks=pytest.mark.long)
-            for one in (
-                {"TERM": "linux"},
-                {"TERM": "vt100"},
-                {"TERM": "screen-256color"},
-                {"TERM": "xterm-256color", "NO_COLOR": "1"},
-                {"TERM": "xterm-256color", "LANG": "C"},
-            )
-        ),
+        {"TERM": "linux"},
+        {"TERM": "vt100"},
+        {"TERM": "screen-256color"},
+        {"TERM": "xterm-256color", "NO_COLOR": "1"},
+        {"TERM": "xterm-256color", "LANG": "C"},
     ],
     ids=lambda said: " ".join(said.values()),
 )
