@@ -56,6 +56,7 @@ def test_what_is_unsigned_sends_nothing_where_a_signature_is_required(lab: Lab, 
     assert lab.govc("find", "/", "-type", "m").split() == []
 
 
+@pytest.mark.long
 def test_a_policy_that_changed_behind_the_plan_stops_the_worker(lab: Lab) -> None:
     """The job is queued while nothing is asked; the worker begins after the operator has made it stricter."""
     from engine.jobs import submit

@@ -148,7 +148,7 @@ def _filled(expected: Any, portgroup: str) -> Any:
     return expected
 
 
-@stock_is_long
+@pytest.mark.long
 def test_the_profiles_networks_win_over_the_components(lab: Lab) -> None:
     spec = {"NetworkMapping": [{"Name": one, "Network": "nowhere"} for one in ("Management", "Storage", "Unknown")]}
     mapped = {"Management": "VM Network", "Storage": lab.place.portgroup}

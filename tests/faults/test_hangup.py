@@ -235,6 +235,7 @@ def test_fifty_lost_ssh_sessions(simlab: Lab, simulator: Simulator, server: Sshd
     sys.stdout.write(f"seed {seed}: clients were gone after {max(seconds):.1f} s at most\n")
 
 
+@pytest.mark.long
 def test_a_terminal_that_stops_or_ends_takes_its_client_only(simlab: Lab, simulator: Simulator) -> None:
     lab = simlab
     uid, _ = lab.add_sample("esxi", [SIZE])
